@@ -1,0 +1,1 @@
+//! Versions of Talos and Kubernetes, and which go together.
