@@ -1,1 +1,7 @@
-//! Empty.
+//! The sandbox: the world that the provider is tested in and that `make quickstart` runs in.
+//!
+//! Its parts are a cloud ([`ledger`] records and disturbs its calls), the nodes that the cloud's instances are
+//! ([`instance_feed`] hands them over), and real TCP load balancers between them.
+
+pub mod instance_feed;
+pub mod ledger;
