@@ -3,7 +3,20 @@
 use std::error::Error;
 
 /// Every file that is compiled, below `proto/`. Files that they import are found by themselves.
-const FILES: &[&str] = &["health.proto", "plugin.proto", "tfplugin5.proto"];
+const FILES: &[&str] = &[
+    "cosi/state.proto",
+    "health.proto",
+    "plugin.proto",
+    "talos/cluster.proto",
+    "talos/inspect.proto",
+    "talos/machine.proto",
+    // Imported by no service: what the Any of an event holds.
+    "talos/machine/events.proto",
+    "talos/security.proto",
+    "talos/storage.proto",
+    "talos/time.proto",
+    "tfplugin5.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
