@@ -58,7 +58,7 @@ pub struct DnsSpec {
 }
 
 /// HTTPS health check of a DNS record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthCheckSpec {
     /// Requested path, for example `/healthz`.
     pub path: String,
@@ -109,6 +109,8 @@ pub struct IngressState {
     pub security_group_id: String,
     /// What worker nodes are registered with: port 80 to node port 30080, and 443 to 30443.
     pub target_group_ids: Vec<String>,
+    /// Who may reach ports 80 and 443, as found (those open on both), sorted.
+    pub allowed_cidrs: Vec<Ipv4Net>,
 }
 
 /// The DNS record.
@@ -118,6 +120,12 @@ pub struct DnsState {
     pub zone_id: String,
     /// Full name of the record, without a dot at its end.
     pub fqdn: String,
+    /// The zone's domain, without a dot at its end.
+    pub zone: String,
+    /// Failover routing as found.
+    pub failover: Option<Failover>,
+    /// The health check as found.
+    pub health_check: Option<HealthCheckSpec>,
     /// Health check id, where there is one.
     pub health_check_id: Option<String>,
 }
