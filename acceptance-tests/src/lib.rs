@@ -5,3 +5,4 @@
 
 pub mod instance_feed;
 pub mod ledger;
+pub mod terraform;
