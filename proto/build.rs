@@ -12,6 +12,7 @@ const FILES: &[&str] = &[
     "talos/machine.proto",
     // Imported by no service: what the Any of an event holds.
     "talos/machine/events.proto",
+    "talos/resource.proto",
     "talos/security.proto",
     "talos/storage.proto",
     "talos/time.proto",

@@ -44,6 +44,11 @@ pub mod talos {
         tonic::include_proto!("machine");
     }
 
+    /// Specs of COSI resources in their binary form.
+    pub mod resource {
+        tonic::include_proto!("talos.resource");
+    }
+
     /// trustd's service, which signs API certificates of workers.
     pub mod security {
         tonic::include_proto!("securityapi");
