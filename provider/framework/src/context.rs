@@ -134,24 +134,18 @@ impl<R: Resource> ApplyContext<R> {
 
 impl<P> fmt::Debug for PlanContext<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlanContext")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("PlanContext").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
 impl<P> fmt::Debug for ReadContext<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadContext")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("ReadContext").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
 impl<R: Resource> fmt::Debug for ApplyContext<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApplyContext")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("ApplyContext").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

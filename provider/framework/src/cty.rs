@@ -79,21 +79,11 @@ impl Cty {
     fn replace_unknown(&self, replacement: &impl Fn() -> Self) -> Self {
         match self {
             Self::Unknown(_) => replacement(),
-            Self::List(elements) => Self::List(
-                elements
-                    .iter()
-                    .map(|e| e.replace_unknown(replacement))
-                    .collect(),
-            ),
-            Self::Map(entries) => Self::Map(
-                entries
-                    .iter()
-                    .map(|(key, v)| (key.clone(), v.replace_unknown(replacement)))
-                    .collect(),
-            ),
-            Self::Dynamic(ty, value) => {
-                Self::Dynamic(ty.clone(), Box::new(value.replace_unknown(replacement)))
+            Self::List(elements) => Self::List(elements.iter().map(|e| e.replace_unknown(replacement)).collect()),
+            Self::Map(entries) => {
+                Self::Map(entries.iter().map(|(key, v)| (key.clone(), v.replace_unknown(replacement))).collect())
             }
+            Self::Dynamic(ty, value) => Self::Dynamic(ty.clone(), Box::new(value.replace_unknown(replacement))),
             other => other.clone(),
         }
     }
@@ -133,15 +123,10 @@ impl Type {
             Self::List(element) => json!(["list", element.to_json()]),
             Self::Set(element) => json!(["set", element.to_json()]),
             Self::Map(element) => json!(["map", element.to_json()]),
-            Self::Tuple(elements) => json!([
-                "tuple",
-                elements.iter().map(Self::to_json).collect::<Vec<_>>()
-            ]),
+            Self::Tuple(elements) => json!(["tuple", elements.iter().map(Self::to_json).collect::<Vec<_>>()]),
             Self::Object(attributes) => {
-                let attributes: serde_json::Map<String, Json> = attributes
-                    .iter()
-                    .map(|(name, ty)| (name.clone(), ty.to_json()))
-                    .collect();
+                let attributes: serde_json::Map<String, Json> =
+                    attributes.iter().map(|(name, ty)| (name.clone(), ty.to_json())).collect();
                 json!(["object", attributes])
             }
         }
@@ -163,12 +148,7 @@ impl Type {
                     "list" => Some(Self::List(Box::new(Self::from_json(of)?))),
                     "set" => Some(Self::Set(Box::new(Self::from_json(of)?))),
                     "map" => Some(Self::Map(Box::new(Self::from_json(of)?))),
-                    "tuple" => of
-                        .as_array()?
-                        .iter()
-                        .map(Self::from_json)
-                        .collect::<Option<_>>()
-                        .map(Self::Tuple),
+                    "tuple" => of.as_array()?.iter().map(Self::from_json).collect::<Option<_>>().map(Self::Tuple),
                     "object" => of
                         .as_object()?
                         .iter()

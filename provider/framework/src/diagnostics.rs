@@ -34,12 +34,7 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, summary: impl Into<String>) -> Self {
-        Self {
-            severity,
-            summary: summary.into(),
-            detail: String::new(),
-            path: Path::root(),
-        }
+        Self { severity, summary: summary.into(), detail: String::new(), path: Path::root() }
     }
 
     /// What happened, what exists now and what to do, in sentences.
@@ -112,9 +107,7 @@ impl Diagnostics {
 
     /// Whether any is an error.
     pub fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// Whether there is none.
@@ -141,12 +134,7 @@ impl Diagnostics {
     #[must_use]
     pub fn under(mut self, prefix: &Path) -> Self {
         for diagnostic in &mut self.0 {
-            diagnostic.path = prefix
-                .steps()
-                .iter()
-                .chain(diagnostic.path.steps())
-                .cloned()
-                .collect();
+            diagnostic.path = prefix.steps().iter().chain(diagnostic.path.steps()).cloned().collect();
         }
         self
     }

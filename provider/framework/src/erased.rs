@@ -69,11 +69,7 @@ pub trait ErasedResource<P>: Send + Sync {
     /// Runs all validators.
     fn validate(&self, config: Cty) -> Diagnostics;
     /// [`Resource::upgrade`]
-    fn upgrade(
-        &self,
-        version: i64,
-        state: JsonMap<String, Json>,
-    ) -> Result<Option<JsonMap<String, Json>>, Diagnostics>;
+    fn upgrade(&self, version: i64, state: JsonMap<String, Json>) -> Result<Option<JsonMap<String, Json>>, Diagnostics>;
     /// Plans a create, update or destroy.
     fn plan(&self, call: Call<P>, request: PlanRequest) -> BoxFuture<'_, PlanAnswer>;
     /// Makes what was planned.
@@ -93,27 +89,17 @@ pub trait ErasedDataSource<P>: Send + Sync {
     /// Runs all validators.
     fn validate(&self, config: Cty) -> Diagnostics;
     /// [`DataSource::read`]
-    fn read(
-        &self,
-        call: Call<P>,
-        config: Cty,
-    ) -> BoxFuture<'_, Result<(Cty, Diagnostics), Diagnostics>>;
+    fn read(&self, call: Call<P>, config: Cty) -> BoxFuture<'_, Result<(Cty, Diagnostics), Diagnostics>>;
 }
 
 /// Takes a resource's types away, so that a provider can list it.
 pub fn resource<R: Resource>(resource: R) -> Box<dyn ErasedResource<R::Provider>> {
-    Box::new(Typed {
-        block: R::Model::block(),
-        inner: resource,
-    })
+    Box::new(Typed { block: R::Model::block(), inner: resource })
 }
 
 /// Takes a data source's types away, so that a provider can list it.
 pub fn data_source<D: DataSource>(data_source: D) -> Box<dyn ErasedDataSource<D::Provider>> {
-    Box::new(Typed {
-        block: D::Model::block(),
-        inner: data_source,
-    })
+    Box::new(Typed { block: D::Model::block(), inner: data_source })
 }
 
 /// Something typed with its schema, which is made once.
@@ -127,10 +113,7 @@ pub(crate) fn decode<M: BlockValue>(value: Cty) -> Result<M, Diagnostics> {
 }
 
 /// Decodes a configuration and runs the validators on it.
-pub(crate) fn validated<M: BlockValue>(
-    config: Cty,
-    check: impl FnOnce(&M, &mut Diagnostics),
-) -> Diagnostics {
+pub(crate) fn validated<M: BlockValue>(config: Cty, check: impl FnOnce(&M, &mut Diagnostics)) -> Diagnostics {
     let model: M = match decode(config) {
         Ok(model) => model,
         Err(diagnostics) => return diagnostics,
@@ -157,8 +140,7 @@ fn unwritable_private(error: &serde_json::Error) -> Diagnostics {
 }
 
 const NOTHING_CHANGED: &str = "Nothing was changed.";
-const STATE_SAYS: &str =
-    "What exists by now is in the state where it could be noted. Apply again to go on.";
+const STATE_SAYS: &str = "What exists by now is in the state where it could be noted. Apply again to go on.";
 
 impl<R: Resource> ErasedResource<R::Provider> for Typed<R> {
     fn name(&self) -> &'static str {
@@ -174,16 +156,10 @@ impl<R: Resource> ErasedResource<R::Provider> for Typed<R> {
     }
 
     fn validate(&self, config: Cty) -> Diagnostics {
-        validated::<R::Model>(config, |model, diagnostics| {
-            self.inner.validate(model, diagnostics)
-        })
+        validated::<R::Model>(config, |model, diagnostics| self.inner.validate(model, diagnostics))
     }
 
-    fn upgrade(
-        &self,
-        version: i64,
-        state: JsonMap<String, Json>,
-    ) -> Result<Option<JsonMap<String, Json>>, Diagnostics> {
+    fn upgrade(&self, version: i64, state: JsonMap<String, Json>) -> Result<Option<JsonMap<String, Json>>, Diagnostics> {
         self.inner.upgrade(version, state)
     }
 
@@ -195,12 +171,7 @@ impl<R: Resource> ErasedResource<R::Provider> for Typed<R> {
         Box::pin(self.applied(call, request))
     }
 
-    fn read(
-        &self,
-        call: Call<R::Provider>,
-        state: Cty,
-        private: Vec<u8>,
-    ) -> BoxFuture<'_, StateAnswer> {
+    fn read(&self, call: Call<R::Provider>, state: Cty, private: Vec<u8>) -> BoxFuture<'_, StateAnswer> {
         Box::pin(self.refreshed(call, state, private))
     }
 
@@ -212,21 +183,10 @@ impl<R: Resource> ErasedResource<R::Provider> for Typed<R> {
 impl<R: Resource> Typed<R> {
     async fn planned(&self, call: Call<R::Provider>, request: PlanRequest) -> PlanAnswer {
         let what = format!("Planning `{}`", call.type_name);
-        let advice =
-            format!("{NOTHING_CHANGED} Plan again; `timeouts.read` says how long a plan may take.");
-        let timeouts = decode::<R::Model>(if request.config.is_null() {
-            request.prior.clone()
-        } else {
-            request.config.clone()
-        });
-        let timeouts =
-            timeouts.map(|model| Operation::Read.timeout(R::timeouts(&model), &R::TIMEOUTS));
-        let limits = Limits {
-            what: &what,
-            advice: &advice,
-            timeout: timeouts.unwrap_or(R::TIMEOUTS.read),
-            stop: &call.stop,
-        };
+        let advice = format!("{NOTHING_CHANGED} Plan again; `timeouts.read` says how long a plan may take.");
+        let timeouts = decode::<R::Model>(if request.config.is_null() { request.prior.clone() } else { request.config.clone() });
+        let timeouts = timeouts.map(|model| Operation::Read.timeout(R::timeouts(&model), &R::TIMEOUTS));
+        let limits = Limits { what: &what, advice: &advice, timeout: timeouts.unwrap_or(R::TIMEOUTS.read), stop: &call.stop };
         let cx = PlanContext {
             provider: call.provider,
             stop: call.stop.clone(),
@@ -237,57 +197,31 @@ impl<R: Resource> Typed<R> {
         let result = limits.run(self.plan_change(&cx, request)).await;
         let mut diagnostics = cx.warnings.take();
         match result {
-            Ok(answer) => PlanAnswer {
-                diagnostics,
-                ..answer
-            },
+            Ok(answer) => PlanAnswer { diagnostics, ..answer },
             Err(errors) => {
                 diagnostics.extend(errors);
-                PlanAnswer {
-                    diagnostics,
-                    ..PlanAnswer::default()
-                }
+                PlanAnswer { diagnostics, ..PlanAnswer::default() }
             }
         }
     }
 
-    async fn plan_change(
-        &self,
-        cx: &PlanContext<R::Provider>,
-        request: PlanRequest,
-    ) -> Result<PlanAnswer, Diagnostics> {
-        let PlanRequest {
-            prior,
-            config,
-            private,
-        } = request;
-        let (private, _) = private::decode::<R::Private, R::Planned>(&private)
-            .map_err(|e| unreadable_private(&e))?;
+    async fn plan_change(&self, cx: &PlanContext<R::Provider>, request: PlanRequest) -> Result<PlanAnswer, Diagnostics> {
+        let PlanRequest { prior, config, private } = request;
+        let (private, _) = private::decode::<R::Private, R::Planned>(&private).map_err(|e| unreadable_private(&e))?;
         if config.is_null() {
             let model = decode(prior)?;
-            let note = self
-                .inner
-                .plan_destroy(cx, private.as_ref(), &model)
-                .await?;
-            let private = private::encode_plan(private.as_ref(), &note)
-                .map_err(|e| unwritable_private(&e))?;
-            return Ok(PlanAnswer {
-                private,
-                ..PlanAnswer::default()
-            });
+            let note = self.inner.plan_destroy(cx, private.as_ref(), &model).await?;
+            let private = private::encode_plan(private.as_ref(), &note).map_err(|e| unwritable_private(&e))?;
+            return Ok(PlanAnswer { private, ..PlanAnswer::default() });
         }
         let proposed = plan::propose(&self.block, &prior, &config);
         let config_model: R::Model = decode(config.clone())?;
         let mut model: R::Model = decode(proposed)?;
         let note = if prior.is_null() {
-            self.inner
-                .plan_create(cx, &config_model, &mut model)
-                .await?
+            self.inner.plan_create(cx, &config_model, &mut model).await?
         } else {
             let prior: R::Model = decode(prior.clone())?;
-            self.inner
-                .plan_update(cx, private.as_ref(), &prior, &config_model, &mut model)
-                .await?
+            self.inner.plan_update(cx, private.as_ref(), &prior, &config_model, &mut model).await?
         };
         let planned = model.to_cty();
         rules::plan(&self.block, &prior, &config, &planned)?;
@@ -299,14 +233,8 @@ impl<R: Resource> Typed<R> {
             requires_replace.sort();
             requires_replace.dedup();
         }
-        let private =
-            private::encode_plan(private.as_ref(), &note).map_err(|e| unwritable_private(&e))?;
-        Ok(PlanAnswer {
-            planned,
-            private,
-            requires_replace,
-            diagnostics: Diagnostics::new(),
-        })
+        let private = private::encode_plan(private.as_ref(), &note).map_err(|e| unwritable_private(&e))?;
+        Ok(PlanAnswer { planned, private, requires_replace, diagnostics: Diagnostics::new() })
     }
 
     async fn applied(&self, call: Call<R::Provider>, request: ApplyRequest) -> StateAnswer {
@@ -316,21 +244,13 @@ impl<R: Resource> Typed<R> {
             _ => ("Updating", Operation::Update),
         };
         let what = format!("{verb} `{}`", call.type_name);
-        let advice = format!(
-            "{STATE_SAYS} `timeouts.{}` says how long it may take.",
-            operation.attribute()
-        );
+        let advice = format!("{STATE_SAYS} `timeouts.{}` says how long it may take.", operation.attribute());
         let configured = decode::<R::Model>(match operation {
             Operation::Delete => request.prior.clone(),
             _ => request.planned.clone(),
         });
         let timeout = configured.map(|model| operation.timeout(R::timeouts(&model), &R::TIMEOUTS));
-        let limits = Limits {
-            what: &what,
-            advice: &advice,
-            timeout: timeout.unwrap_or(R::TIMEOUTS.read),
-            stop: &call.stop,
-        };
+        let limits = Limits { what: &what, advice: &advice, timeout: timeout.unwrap_or(R::TIMEOUTS.read), stop: &call.stop };
         let cx = ApplyContext::<R> {
             provider: call.provider,
             stop: call.stop.clone(),
@@ -341,26 +261,15 @@ impl<R: Resource> Typed<R> {
         let result = limits.run(self.apply_change(&cx, operation, request)).await;
         let mut diagnostics = cx.warnings.take();
         match result {
-            Ok(Checkpoint { state, private }) => StateAnswer {
-                state,
-                private,
-                diagnostics,
-            },
+            Ok(Checkpoint { state, private }) => StateAnswer { state, private, diagnostics },
             Err(errors) => {
                 diagnostics.extend(errors);
                 // Without a checkpoint the answer is null: core then keeps the row as it was, with its private state, and
                 // makes none for a create. (It has more than is known here: the delete half of a replacement is given no
                 // private state.)
                 match locked(&cx.checkpoint).take() {
-                    Some(Checkpoint { state, private }) => StateAnswer {
-                        state,
-                        private,
-                        diagnostics,
-                    },
-                    None => StateAnswer {
-                        diagnostics,
-                        ..StateAnswer::default()
-                    },
+                    Some(Checkpoint { state, private }) => StateAnswer { state, private, diagnostics },
+                    None => StateAnswer { diagnostics, ..StateAnswer::default() },
                 }
             }
         }
@@ -372,30 +281,17 @@ impl<R: Resource> Typed<R> {
         operation: Operation,
         request: ApplyRequest,
     ) -> Result<Checkpoint, Diagnostics> {
-        let ApplyRequest {
-            prior,
-            planned,
-            private,
-        } = request;
+        let ApplyRequest { prior, planned, private } = request;
         let (private, note) = private::decode(&private).map_err(|e| unreadable_private(&e))?;
         let note: R::Planned = note.unwrap_or_default();
         let result = match operation {
-            Operation::Create => {
-                self.inner
-                    .create(cx, note, decode(planned.clone())?)
-                    .await?
-            }
+            Operation::Create => self.inner.create(cx, note, decode(planned.clone())?).await?,
             Operation::Delete => {
                 self.inner.delete(cx, private, note, decode(prior)?).await?;
-                return Ok(Checkpoint {
-                    state: Cty::Null,
-                    private: Vec::new(),
-                });
+                return Ok(Checkpoint { state: Cty::Null, private: Vec::new() });
             }
             Operation::Update | Operation::Read => {
-                self.inner
-                    .update(cx, private, note, decode(prior)?, decode(planned.clone())?)
-                    .await?
+                self.inner.update(cx, private, note, decode(prior)?, decode(planned.clone())?).await?
             }
         };
         let (model, private) = result;
@@ -407,21 +303,12 @@ impl<R: Resource> Typed<R> {
         Ok(Checkpoint { state, private })
     }
 
-    async fn refreshed(
-        &self,
-        call: Call<R::Provider>,
-        state: Cty,
-        private: Vec<u8>,
-    ) -> StateAnswer {
+    async fn refreshed(&self, call: Call<R::Provider>, state: Cty, private: Vec<u8>) -> StateAnswer {
         let what = format!("Reading `{}`", call.type_name);
         let model = match decode::<R::Model>(state.clone()) {
             Ok(model) => model,
             Err(diagnostics) => {
-                return StateAnswer {
-                    state,
-                    private,
-                    diagnostics,
-                };
+                return StateAnswer { state, private, diagnostics };
             }
         };
         let limits = Limits {
@@ -438,44 +325,30 @@ impl<R: Resource> Typed<R> {
         };
         let result = limits
             .run(async {
-                let (private, _) = private::decode::<R::Private, R::Planned>(&private)
-                    .map_err(|e| unreadable_private(&e))?;
+                let (private, _) = private::decode::<R::Private, R::Planned>(&private).map_err(|e| unreadable_private(&e))?;
                 let Some((model, private)) = self.inner.read(&cx, private, model).await? else {
                     return Ok((Cty::Null, Vec::new()));
                 };
                 let state = model.to_cty();
                 rules::known(&state, "after it was read")?;
-                let private =
-                    private::encode_state(private.as_ref()).map_err(|e| unwritable_private(&e))?;
+                let private = private::encode_state(private.as_ref()).map_err(|e| unwritable_private(&e))?;
                 Ok((state, private))
             })
             .await;
         let mut diagnostics = cx.warnings.take();
         match result {
-            Ok((state, private)) => StateAnswer {
-                state,
-                private,
-                diagnostics,
-            },
+            Ok((state, private)) => StateAnswer { state, private, diagnostics },
             Err(errors) => {
                 diagnostics.extend(errors);
-                StateAnswer {
-                    state,
-                    private,
-                    diagnostics,
-                }
+                StateAnswer { state, private, diagnostics }
             }
         }
     }
 
     async fn imported(&self, call: Call<R::Provider>, id: String) -> StateAnswer {
         let what = format!("Importing `{}` with the id `{id}`", call.type_name);
-        let limits = Limits {
-            what: &what,
-            advice: "Nothing was changed. Try again.",
-            timeout: R::TIMEOUTS.read,
-            stop: &call.stop,
-        };
+        let limits =
+            Limits { what: &what, advice: "Nothing was changed. Try again.", timeout: R::TIMEOUTS.read, stop: &call.stop };
         let cx = ReadContext {
             provider: call.provider,
             stop: call.stop.clone(),
@@ -487,24 +360,16 @@ impl<R: Resource> Typed<R> {
                 let (model, private) = self.inner.import(&cx, &id).await?;
                 let state = model.to_cty();
                 rules::known(&state, "after its import")?;
-                let private =
-                    private::encode_state(private.as_ref()).map_err(|e| unwritable_private(&e))?;
+                let private = private::encode_state(private.as_ref()).map_err(|e| unwritable_private(&e))?;
                 Ok((state, private))
             })
             .await;
         let mut diagnostics = cx.warnings.take();
         match result {
-            Ok((state, private)) => StateAnswer {
-                state,
-                private,
-                diagnostics,
-            },
+            Ok((state, private)) => StateAnswer { state, private, diagnostics },
             Err(errors) => {
                 diagnostics.extend(errors);
-                StateAnswer {
-                    diagnostics,
-                    ..StateAnswer::default()
-                }
+                StateAnswer { diagnostics, ..StateAnswer::default() }
             }
         }
     }
@@ -520,24 +385,13 @@ impl<D: DataSource> ErasedDataSource<D::Provider> for Typed<D> {
     }
 
     fn validate(&self, config: Cty) -> Diagnostics {
-        validated::<D::Model>(config, |model, diagnostics| {
-            self.inner.validate(model, diagnostics)
-        })
+        validated::<D::Model>(config, |model, diagnostics| self.inner.validate(model, diagnostics))
     }
 
-    fn read(
-        &self,
-        call: Call<D::Provider>,
-        config: Cty,
-    ) -> BoxFuture<'_, Result<(Cty, Diagnostics), Diagnostics>> {
+    fn read(&self, call: Call<D::Provider>, config: Cty) -> BoxFuture<'_, Result<(Cty, Diagnostics), Diagnostics>> {
         Box::pin(async move {
             let what = format!("Reading the data source `{}`", call.type_name);
-            let limits = Limits {
-                what: &what,
-                advice: "Try again.",
-                timeout: D::TIMEOUT,
-                stop: &call.stop,
-            };
+            let limits = Limits { what: &what, advice: "Try again.", timeout: D::TIMEOUT, stop: &call.stop };
             let cx = ReadContext {
                 provider: call.provider,
                 stop: call.stop.clone(),
@@ -565,9 +419,6 @@ impl<D: DataSource> ErasedDataSource<D::Provider> for Typed<D> {
 }
 
 /// The provider's own configuration, read.
-pub(crate) fn provider_config<M: BlockValue>(
-    block: &Block,
-    config: &Cty,
-) -> Result<M, Diagnostics> {
+pub(crate) fn provider_config<M: BlockValue>(block: &Block, config: &Cty) -> Result<M, Diagnostics> {
     decode(plan::with_defaults(block, config))
 }

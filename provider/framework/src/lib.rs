@@ -12,26 +12,37 @@
 // The derive macros name the crate from outside.
 extern crate self as tf_provider;
 
+mod connection;
 mod context;
 mod cty;
 mod data_source;
 mod diagnostics;
 mod erased;
+mod handshake;
+mod json;
+mod life;
+mod logs;
 mod model;
+mod msgpack;
 mod number;
 mod operation;
 mod panics;
 mod path;
 mod plan;
+mod plumbing;
 mod private;
 mod provider;
 mod refinement;
 mod resource;
 mod rules;
 mod schema;
+mod serve;
+mod service;
 mod set;
 mod timeouts;
+mod tls;
 mod value;
+mod wire;
 
 pub use context::{ApplyContext, ConfigureContext, PlanContext, ReadContext};
 pub use data_source::DataSource;
@@ -43,6 +54,7 @@ pub use path::{Element, Path, Step};
 pub use provider::Provider;
 pub use refinement::{Bound, Refinement};
 pub use resource::Resource;
+pub use serve::serve;
 pub use set::Set;
 pub use tf_provider_derive::{Model, Object};
 pub use timeouts::{DefaultTimeouts, Timeouts, format_duration, parse_duration};
@@ -54,9 +66,7 @@ pub use value::Value;
 pub mod derived {
     pub use crate::cty::{Cty, Type};
     pub use crate::diagnostics::{Diagnostic, Diagnostics};
-    pub use crate::model::{
-        AttributeField, AttributeValue, BlockField, BlockValue, Fields, validated,
-    };
+    pub use crate::model::{AttributeField, AttributeValue, BlockField, BlockValue, Fields, validated};
     pub use crate::path::Path;
     pub use crate::schema::{Attribute, Block, NestedBlock, Nesting};
 }

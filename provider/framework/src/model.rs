@@ -135,9 +135,7 @@ impl<T: BlockValue> BlockField for Value<T> {
 
     fn write(&self) -> Cty {
         match self {
-            Self::Null => T::absent()
-                .into_known()
-                .map_or(Cty::Null, |value| value.to_cty()),
+            Self::Null => T::absent().into_known().map_or(Cty::Null, |value| value.to_cty()),
             Self::Unknown(refinement) => Cty::Unknown(refinement.clone()),
             Self::Known(value) => value.to_cty(),
         }
@@ -189,18 +187,12 @@ pub fn validated<T>(
     if let Value::Known(known) = value
         && let Err(message) = validator(known)
     {
-        diagnostics.push(
-            Diagnostic::error(format!("Invalid `{path}`"))
-                .detail(message)
-                .at(path),
-        );
+        diagnostics.push(Diagnostic::error(format!("Invalid `{path}`")).detail(message).at(path));
     }
 }
 
 fn wrong_type(path: &Path, wanted: &str) -> Diagnostic {
-    Diagnostic::error(format!("`{path}` has the wrong type"))
-        .detail(format!("It has to be {wanted}."))
-        .at(path.clone())
+    Diagnostic::error(format!("`{path}` has the wrong type")).detail(format!("It has to be {wanted}.")).at(path.clone())
 }
 
 impl AttributeValue for String {
@@ -246,9 +238,7 @@ impl AttributeValue for i64 {
         match value {
             Cty::Number(number) => number.as_i64().ok_or_else(|| {
                 Diagnostic::error(format!("`{path}` is not a whole number"))
-                    .detail(format!(
-                        "It has to be a whole number of at most 64 bits, and is {number}."
-                    ))
+                    .detail(format!("It has to be a whole number of at most 64 bits, and is {number}."))
                     .at(path.clone())
             }),
             _ => Err(wrong_type(path, Type::Number.noun())),
@@ -276,9 +266,7 @@ impl AttributeValue for f64 {
             return Ok(float);
         }
         Err(Diagnostic::error(format!("`{path}` has too many digits"))
-            .detail(format!(
-                "It has to fit a 64-bit floating point number, and is {number}."
-            ))
+            .detail(format!("It has to fit a 64-bit floating point number, and is {number}."))
             .at(path.clone()))
     }
 
@@ -318,10 +306,7 @@ impl<T: AttributeValue + PartialEq> AttributeValue for Set<T> {
         let Cty::List(elements) = value else {
             return Err(wrong_type(path, "a set"));
         };
-        elements
-            .into_iter()
-            .map(|element| <Value<T> as AttributeField>::read(element, path))
-            .collect()
+        elements.into_iter().map(|element| <Value<T> as AttributeField>::read(element, path)).collect()
     }
 
     fn to_cty(&self) -> Cty {
@@ -348,11 +333,7 @@ impl<T: AttributeValue> AttributeValue for BTreeMap<String, Value<T>> {
     }
 
     fn to_cty(&self) -> Cty {
-        Cty::Map(
-            self.iter()
-                .map(|(key, entry)| (key.clone(), entry.write()))
-                .collect(),
-        )
+        Cty::Map(self.iter().map(|(key, entry)| (key.clone(), entry.write())).collect())
     }
 }
 
@@ -367,11 +348,7 @@ impl<M: Model> BlockValue for Vec<M> {
         let Cty::List(blocks) = value else {
             return Err(wrong_type(path, "a list"));
         };
-        blocks
-            .into_iter()
-            .enumerate()
-            .map(|(index, block)| M::from_cty(block, &path.clone().element(index)))
-            .collect()
+        blocks.into_iter().enumerate().map(|(index, block)| M::from_cty(block, &path.clone().element(index))).collect()
     }
 
     fn to_cty(&self) -> Cty {
@@ -410,11 +387,7 @@ impl<M: Model> BlockValue for BTreeMap<String, M> {
     }
 
     fn to_cty(&self) -> Cty {
-        Cty::Map(
-            self.iter()
-                .map(|(label, block)| (label.clone(), block.to_cty()))
-                .collect(),
-        )
+        Cty::Map(self.iter().map(|(label, block)| (label.clone(), block.to_cty())).collect())
     }
 
     fn absent() -> Value<Self> {
@@ -439,19 +412,11 @@ impl<M: Model> BlockValue for Set<M> {
         let Cty::List(blocks) = value else {
             return Err(wrong_type(path, "a set"));
         };
-        blocks
-            .into_iter()
-            .map(|block| M::from_cty(block, path))
-            .collect()
+        blocks.into_iter().map(|block| M::from_cty(block, path)).collect()
     }
 
     fn to_cty(&self) -> Cty {
-        sorted(
-            self.iter()
-                .filter_map(Value::known)
-                .map(BlockValue::to_cty)
-                .collect(),
-        )
+        sorted(self.iter().filter_map(Value::known).map(BlockValue::to_cty).collect())
     }
 
     fn absent() -> Value<Self> {
@@ -487,10 +452,7 @@ impl<M: Model> BlockValue for Group<M> {
 
     fn absent() -> Value<Self> {
         // Reading an object without entries cannot fail: every field is then null or absent.
-        M::from_cty(Cty::Map(BTreeMap::new()), &Path::root())
-            .ok()
-            .map(Self)
-            .into()
+        M::from_cty(Cty::Map(BTreeMap::new()), &Path::root()).ok().map(Self).into()
     }
 
     fn check(&self, path: &Path, diagnostics: &mut Diagnostics) {

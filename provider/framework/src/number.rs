@@ -116,11 +116,7 @@ fn plain_digits(text: &str) -> Option<String> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    if !whole
-        .bytes()
-        .chain(fraction.bytes())
-        .all(|byte| byte.is_ascii_digit())
-    {
+    if !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let digits = format!("{whole}{fraction}");
@@ -131,10 +127,7 @@ fn plain_digits(text: &str) -> Option<String> {
     } else {
         let point = usize::try_from(point).ok()?;
         if point >= digits.len() {
-            (
-                format!("{digits}{}", "0".repeat(point - digits.len())),
-                String::new(),
-            )
+            (format!("{digits}{}", "0".repeat(point - digits.len())), String::new())
         } else {
             (digits[..point].to_owned(), digits[point..].to_owned())
         }
@@ -160,14 +153,8 @@ mod tests {
     #[test]
     fn one_number_has_one_form() {
         for (texts, number) in [
-            (
-                &["3", "3.0", "+3", "30e-1", "0.3e1", "03"][..],
-                Number::Integer(3),
-            ),
-            (
-                &["0.5", "5e-1", ".5", "0.50"][..],
-                Number::Float(0.5f64.to_bits()),
-            ),
+            (&["3", "3.0", "+3", "30e-1", "0.3e1", "03"][..], Number::Integer(3)),
+            (&["0.5", "5e-1", ".5", "0.50"][..], Number::Float(0.5f64.to_bits())),
             (&["0.1", "1e-1", "00.10"][..], Number::Decimal("0.1".into())),
             (&["-0.1"][..], Number::Decimal("-0.1".into())),
             (&["0", "-0", "0.000"][..], Number::Integer(0)),
@@ -180,27 +167,16 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in [
-            "", "-", ".", "e5", "1e", "1e99999", "0x10", "1 ", "NaN", "inf", "1.2.3",
-        ] {
+        for text in ["", "-", ".", "e5", "1e", "1e99999", "0x10", "1 ", "NaN", "inf", "1.2.3"] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_float_means_its_shortest_digits() {
-        assert_eq!(
-            Number::from_shortest(0.1),
-            Some(Number::Decimal("0.1".into()))
-        );
-        assert_eq!(
-            Number::from_exact(0.5),
-            Some(Number::Float(0.5f64.to_bits()))
-        );
-        assert_eq!(
-            Number::from_exact(1e18),
-            Some(Number::Integer(1_000_000_000_000_000_000))
-        );
+        assert_eq!(Number::from_shortest(0.1), Some(Number::Decimal("0.1".into())));
+        assert_eq!(Number::from_exact(0.5), Some(Number::Float(0.5f64.to_bits())));
+        assert_eq!(Number::from_exact(1e18), Some(Number::Integer(1_000_000_000_000_000_000)));
         assert_eq!(Number::from_shortest(f64::NAN), None);
     }
 }

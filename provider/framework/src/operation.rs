@@ -28,16 +28,8 @@ impl Limits<'_> {
     }
 
     /// Runs `future` until it is done, or drops it where it stands.
-    pub(crate) async fn run<T>(
-        &self,
-        future: impl Future<Output = Result<T, Diagnostics>>,
-    ) -> Result<T, Diagnostics> {
-        let Self {
-            what,
-            advice,
-            timeout,
-            stop,
-        } = self;
+    pub(crate) async fn run<T>(&self, future: impl Future<Output = Result<T, Diagnostics>>) -> Result<T, Diagnostics> {
+        let Self { what, advice, timeout, stop } = self;
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(Diagnostic::error("Stopped")

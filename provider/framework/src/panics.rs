@@ -18,25 +18,15 @@ thread_local! {
 pub(crate) fn install_hook() {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
-        tracing::error!(
-            place = place.as_deref().unwrap_or("unknown"),
-            "the provider panicked: {}",
-            text(info.payload())
-        );
+        tracing::error!(place = place.as_deref().unwrap_or("unknown"), "the provider panicked: {}", text(info.payload()));
         LAST_PLACE.with(|last| *last.borrow_mut() = place);
     }));
 }
 
 /// Runs `future`; a panic in it becomes an error that asks for a report. `what` is what was going on, for the user:
 /// "Creating `inferadb_region`".
-pub(crate) async fn caught<T>(
-    what: &str,
-    future: impl Future<Output = T>,
-) -> Result<T, Diagnostic> {
-    AssertUnwindSafe(future)
-        .catch_unwind()
-        .await
-        .map_err(|payload| diagnostic(what, &*payload))
+pub(crate) async fn caught<T>(what: &str, future: impl Future<Output = T>) -> Result<T, Diagnostic> {
+    AssertUnwindSafe(future).catch_unwind().await.map_err(|payload| diagnostic(what, &*payload))
 }
 
 /// The same for what does not wait.
@@ -46,9 +36,7 @@ pub(crate) fn caught_now<T>(what: &str, f: impl FnOnce() -> T) -> Result<T, Diag
 
 fn diagnostic(what: &str, payload: &(dyn Any + Send)) -> Diagnostic {
     let place = LAST_PLACE.with(|last| last.borrow_mut().take());
-    let place = place
-        .map(|place| format!(" at {place}"))
-        .unwrap_or_default();
+    let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
     Diagnostic::error("The provider crashed").detail(format!(
         "{what} ran into a mistake of the provider{place}: {}. The run goes on without it. Please report this message \
          to the provider's authors, with the version that you use.",

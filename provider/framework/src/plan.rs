@@ -23,22 +23,14 @@ fn propose_block(block: &Block, prior: &Cty, config: &Cty, fresh: &Cty) -> Cty {
         let value = propose_attribute(attribute, prior, name, config.get(name), fresh);
         (name.clone(), value)
     });
-    let blocks = block.blocks.iter().map(|(name, nested)| {
-        (
-            name.clone(),
-            propose_blocks(nested, prior.get(name), config.get(name), fresh),
-        )
-    });
+    let blocks = block
+        .blocks
+        .iter()
+        .map(|(name, nested)| (name.clone(), propose_blocks(nested, prior.get(name), config.get(name), fresh)));
     Cty::Map(attributes.chain(blocks).collect())
 }
 
-fn propose_attribute(
-    attribute: &Attribute,
-    prior: &Cty,
-    name: &str,
-    config: &Cty,
-    fresh: &Cty,
-) -> Cty {
+fn propose_attribute(attribute: &Attribute, prior: &Cty, name: &str, config: &Cty, fresh: &Cty) -> Cty {
     if !config.is_null() {
         return config.clone();
     }
@@ -60,11 +52,7 @@ fn propose_blocks(nested: &NestedBlock, prior: &Cty, config: &Cty, fresh: &Cty) 
         (Nesting::List, Cty::List(configs)) => {
             let priors = elements(prior);
             let proposed = configs.iter().enumerate();
-            Cty::List(
-                proposed
-                    .map(|(i, config)| one(priors.get(i).unwrap_or(&Cty::Null), config))
-                    .collect(),
-            )
+            Cty::List(proposed.map(|(i, config)| one(priors.get(i).unwrap_or(&Cty::Null), config)).collect())
         }
         (Nesting::Set, Cty::List(configs)) => {
             // Elements have no names: the one before is the one that agrees in all that is configured.
@@ -72,23 +60,17 @@ fn propose_blocks(nested: &NestedBlock, prior: &Cty, config: &Cty, fresh: &Cty) 
             let mut proposed: Vec<Cty> = configs
                 .iter()
                 .map(|config| {
-                    let position = priors
-                        .iter()
-                        .position(|prior| one(prior, config) == **prior);
-                    let prior =
-                        position.map_or(&Cty::Null, |position| priors.swap_remove(position));
+                    let position = priors.iter().position(|prior| one(prior, config) == **prior);
+                    let prior = position.map_or(&Cty::Null, |position| priors.swap_remove(position));
                     one(prior, config)
                 })
                 .collect();
             proposed.sort();
             Cty::List(proposed)
         }
-        (Nesting::Map, Cty::Map(configs)) => Cty::Map(
-            configs
-                .iter()
-                .map(|(label, config)| (label.clone(), one(prior.get(label), config)))
-                .collect(),
-        ),
+        (Nesting::Map, Cty::Map(configs)) => {
+            Cty::Map(configs.iter().map(|(label, config)| (label.clone(), one(prior.get(label), config))).collect())
+        }
         // Core never sends another form; an absent collection is empty.
         (Nesting::List | Nesting::Set | Nesting::Map, _) => nested.absent(),
     }
@@ -101,24 +83,14 @@ pub(crate) fn replacements(block: &Block, prior: &Cty, planned: &Cty) -> Vec<Pat
     paths
 }
 
-fn collect_replacements(
-    block: &Block,
-    prior: &Cty,
-    planned: &Cty,
-    path: &Path,
-    paths: &mut Vec<Path>,
-) {
+fn collect_replacements(block: &Block, prior: &Cty, planned: &Cty, path: &Path, paths: &mut Vec<Path>) {
     for (name, attribute) in &block.attributes {
         if attribute.requires_replace && prior.get(name) != planned.get(name) {
             paths.push(path.clone().attribute(name));
         }
     }
     for (name, nested) in &block.blocks {
-        let (prior, planned, path) = (
-            prior.get(name),
-            planned.get(name),
-            path.clone().attribute(name),
-        );
+        let (prior, planned, path) = (prior.get(name), planned.get(name), path.clone().attribute(name));
         if nested.requires_replace && keys(prior) != keys(planned) {
             paths.push(path);
             continue;
@@ -130,34 +102,19 @@ fn collect_replacements(
             }
             (Nesting::List, Cty::List(priors), Cty::List(planned)) => {
                 for (index, (prior, planned)) in priors.iter().zip(planned).enumerate() {
-                    collect_replacements(
-                        &nested.block,
-                        prior,
-                        planned,
-                        &path.clone().element(index),
-                        paths,
-                    );
+                    collect_replacements(&nested.block, prior, planned, &path.clone().element(index), paths);
                 }
             }
             (Nesting::Map, Cty::Map(priors), Cty::Map(planned)) => {
                 for (label, prior) in priors {
                     if let Some(planned) = planned.get(label) {
-                        collect_replacements(
-                            &nested.block,
-                            prior,
-                            planned,
-                            &path.clone().element(label),
-                            paths,
-                        );
+                        collect_replacements(&nested.block, prior, planned, &path.clone().element(label), paths);
                     }
                 }
             }
             // A set's elements have no address: the set as a whole is what changes.
             (Nesting::Set, Cty::List(priors), Cty::List(planned)) => {
-                let forces = |one: &Cty| {
-                    !priors.contains(one)
-                        && nested.block.attributes.values().any(|a| a.requires_replace)
-                };
+                let forces = |one: &Cty| !priors.contains(one) && nested.block.attributes.values().any(|a| a.requires_replace);
                 if planned.iter().any(forces) {
                     paths.push(path);
                 }
@@ -195,11 +152,7 @@ pub(crate) fn unknown_paths(value: &Cty) -> Vec<Path> {
             }
             Cty::Map(entries) => {
                 for (key, entry) in entries {
-                    let path = if as_block {
-                        path.clone().attribute(key)
-                    } else {
-                        path.clone().element(key.as_str())
-                    };
+                    let path = if as_block { path.clone().attribute(key) } else { path.clone().element(key.as_str()) };
                     collect(entry, &path, false, paths);
                 }
             }
@@ -228,18 +181,12 @@ pub(crate) fn complete(block: &Block, value: Cty) -> Cty {
             (Nesting::Single, Some(Cty::Null)) => Cty::Null,
             (_, Some(Cty::Null)) => nested.absent(),
             (Nesting::Single | Nesting::Group, Some(value)) => self::complete(inner, value),
-            (Nesting::List | Nesting::Set, Some(Cty::List(blocks))) => Cty::List(
-                blocks
-                    .into_iter()
-                    .map(|block| self::complete(inner, block))
-                    .collect(),
-            ),
-            (Nesting::Map, Some(Cty::Map(blocks))) => Cty::Map(
-                blocks
-                    .into_iter()
-                    .map(|(label, block)| (label, self::complete(inner, block)))
-                    .collect(),
-            ),
+            (Nesting::List | Nesting::Set, Some(Cty::List(blocks))) => {
+                Cty::List(blocks.into_iter().map(|block| self::complete(inner, block)).collect())
+            }
+            (Nesting::Map, Some(Cty::Map(blocks))) => {
+                Cty::Map(blocks.into_iter().map(|(label, block)| (label, self::complete(inner, block))).collect())
+            }
             (_, Some(other)) => other,
         };
         complete.insert(name.clone(), value);

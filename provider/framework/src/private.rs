@@ -38,17 +38,12 @@ pub(crate) fn encode_state<T: Serialize>(private: Option<&T>) -> serde_json::Res
 }
 
 /// Planned private data for the wire.
-pub(crate) fn encode_plan<T: Serialize, N: Serialize>(
-    private: Option<&T>,
-    planned: &N,
-) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn encode_plan<T: Serialize, N: Serialize>(private: Option<&T>, planned: &N) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&WrittenPlan { private, planned })
 }
 
 /// Private state and planned note, each where it is there.
-pub(crate) fn decode<T: DeserializeOwned, N: DeserializeOwned>(
-    bytes: &[u8],
-) -> serde_json::Result<(Option<T>, Option<N>)> {
+pub(crate) fn decode<T: DeserializeOwned, N: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<(Option<T>, Option<N>)> {
     if bytes.is_empty() {
         return Ok((None, None));
     }
@@ -63,10 +58,7 @@ mod tests {
     #[test]
     fn an_apply_finds_both_parts_and_a_read_only_the_first() {
         let planned = encode_plan(Some(&7u8), &"note").unwrap();
-        assert_eq!(
-            decode::<u8, String>(&planned).unwrap(),
-            (Some(7), Some("note".to_owned()))
-        );
+        assert_eq!(decode::<u8, String>(&planned).unwrap(), (Some(7), Some("note".to_owned())));
         let state = encode_state(Some(&7u8)).unwrap();
         assert_eq!(decode::<u8, String>(&state).unwrap(), (Some(7), None));
         assert_eq!(decode::<u8, String>(&[]).unwrap(), (None, None));

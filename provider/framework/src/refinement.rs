@@ -39,10 +39,7 @@ impl Refinement {
 
     /// The value will not be null.
     pub fn not_null() -> Self {
-        Self {
-            not_null: true,
-            ..Self::default()
-        }
+        Self { not_null: true, ..Self::default() }
     }
 
     /// Whether nothing at all is known.

@@ -114,15 +114,11 @@ pub trait Resource: Send + Sync + 'static {
         &self,
         cx: &ReadContext<Self::Provider>,
         id: &str,
-    ) -> impl Future<Output = Result<(Self::Model, Option<Self::Private>), Diagnostics>> + Send
-    {
+    ) -> impl Future<Output = Result<(Self::Model, Option<Self::Private>), Diagnostics>> + Send {
         let _ = (cx, id);
         async {
             Err(Diagnostic::error("Import is not supported")
-                .detail(format!(
-                    "Resources of the type `{}` cannot be imported.",
-                    Self::NAME
-                ))
+                .detail(format!("Resources of the type `{}` cannot be imported.", Self::NAME))
                 .into())
         }
     }

@@ -13,12 +13,7 @@ use crate::schema::{Attribute, Block, NestedBlock, Nesting};
 
 /// A planned value repeats what is configured (or, where both mean the same, what was there before), and adds only
 /// computed attributes.
-pub(crate) fn plan(
-    block: &Block,
-    prior: &Cty,
-    config: &Cty,
-    planned: &Cty,
-) -> Result<(), Diagnostics> {
+pub(crate) fn plan(block: &Block, prior: &Cty, config: &Cty, planned: &Cty) -> Result<(), Diagnostics> {
     let mut breaches = Breaches::new("plan");
     breaches.plan(block, prior, config, planned, &Path::root());
     breaches.into_result()
@@ -48,10 +43,7 @@ struct Breaches {
 
 impl Breaches {
     fn new(of: &'static str) -> Self {
-        Self {
-            of,
-            found: Diagnostics::new(),
-        }
+        Self { of, found: Diagnostics::new() }
     }
 
     fn into_result(self) -> Result<(), Diagnostics> {
@@ -76,34 +68,15 @@ impl Breaches {
         }
         for (name, attribute) in &block.attributes {
             let path = path.clone().attribute(name);
-            self.plan_attribute(
-                attribute,
-                prior.get(name),
-                config.get(name),
-                planned.get(name),
-                &path,
-            );
+            self.plan_attribute(attribute, prior.get(name), config.get(name), planned.get(name), &path);
         }
         for (name, nested) in &block.blocks {
             let path = path.clone().attribute(name);
-            self.plan_blocks(
-                nested,
-                prior.get(name),
-                config.get(name),
-                planned.get(name),
-                &path,
-            );
+            self.plan_blocks(nested, prior.get(name), config.get(name), planned.get(name), &path);
         }
     }
 
-    fn plan_attribute(
-        &mut self,
-        attribute: &Attribute,
-        prior: &Cty,
-        config: &Cty,
-        planned: &Cty,
-        path: &Path,
-    ) {
+    fn plan_attribute(&mut self, attribute: &Attribute, prior: &Cty, config: &Cty, planned: &Cty, path: &Path) {
         let (config, planned) = (config.without_refinements(), planned.without_refinements());
         if planned == config || attribute.computed && (config.is_null() || !attribute.optional) {
             return;
@@ -113,59 +86,31 @@ impl Breaches {
             return;
         }
         if config.is_null() {
-            self.add(
-                path,
-                "is neither configured nor computed, but planned to have a value",
-            );
+            self.add(path, "is neither configured nor computed, but planned to have a value");
         } else {
-            self.add(
-                path,
-                "is planned to have another value than the configured one",
-            );
+            self.add(path, "is planned to have another value than the configured one");
         }
     }
 
-    fn plan_blocks(
-        &mut self,
-        nested: &NestedBlock,
-        prior: &Cty,
-        config: &Cty,
-        planned: &Cty,
-        path: &Path,
-    ) {
+    fn plan_blocks(&mut self, nested: &NestedBlock, prior: &Cty, config: &Cty, planned: &Cty, path: &Path) {
         if planned == config {
             return;
         }
         if config.is_unknown() {
-            return self.add(
-                path,
-                "comes from an unknown `dynamic` block, but is planned to be known",
-            );
+            return self.add(path, "comes from an unknown `dynamic` block, but is planned to be known");
         }
         if planned.is_unknown() {
-            return self.add(
-                path,
-                "is planned to be unknown as a whole; only its attributes may be",
-            );
+            return self.add(path, "is planned to be unknown as a whole; only its attributes may be");
         }
         let block = &nested.block;
         match (nested.nesting, config, planned) {
-            (Nesting::Single | Nesting::Group, config, planned) => {
-                self.plan(block, prior, config, planned, path)
-            }
+            (Nesting::Single | Nesting::Group, config, planned) => self.plan(block, prior, config, planned, path),
             (Nesting::List, Cty::List(configs), Cty::List(planned)) => {
                 if configs.len() != planned.len() {
-                    return self.add(
-                        path,
-                        "is planned with another number of blocks than is configured",
-                    );
+                    return self.add(path, "is planned with another number of blocks than is configured");
                 }
                 let none = Vec::new();
-                let priors = if let Cty::List(priors) = prior {
-                    priors
-                } else {
-                    &none
-                };
+                let priors = if let Cty::List(priors) = prior { priors } else { &none };
                 for (index, (config, planned)) in configs.iter().zip(planned).enumerate() {
                     let prior = priors.get(index).unwrap_or(&Cty::Null);
                     self.plan(block, prior, config, planned, &path.clone().element(index));
@@ -177,28 +122,16 @@ impl Breaches {
                 }
                 for (label, config) in configs {
                     let planned = planned.get(label).unwrap_or(&Cty::Null);
-                    self.plan(
-                        block,
-                        prior.get(label),
-                        config,
-                        planned,
-                        &path.clone().element(label),
-                    );
+                    self.plan(block, prior.get(label), config, planned, &path.clone().element(label));
                 }
             }
             // A set's elements cannot be told apart; core trusts the provider with them.
             (Nesting::Set, Cty::List(_), Cty::List(planned)) => {
                 if planned.iter().any(Cty::is_unknown) {
-                    self.add(
-                        path,
-                        "is planned with an element that is unknown as a whole",
-                    );
+                    self.add(path, "is planned with an element that is unknown as a whole");
                 }
             }
-            _ => self.add(
-                path,
-                "is planned to be null; no blocks are an empty collection",
-            ),
+            _ => self.add(path, "is planned to be null; no blocks are an empty collection"),
         }
     }
 
@@ -210,33 +143,21 @@ impl Breaches {
             _ => {}
         }
         for name in block.attributes.keys() {
-            self.apply_value(
-                planned.get(name),
-                actual.get(name),
-                &path.clone().attribute(name),
-            );
+            self.apply_value(planned.get(name), actual.get(name), &path.clone().attribute(name));
         }
         for (name, nested) in &block.blocks {
-            let (planned, actual, path) = (
-                planned.get(name),
-                actual.get(name),
-                path.clone().attribute(name),
-            );
+            let (planned, actual, path) = (planned.get(name), actual.get(name), path.clone().attribute(name));
             match (nested.nesting, planned, actual) {
                 (_, Cty::Unknown(_), _) => {}
                 (Nesting::Single | Nesting::Group, planned, actual) => {
                     self.apply(&nested.block, planned, actual, &path);
                 }
-                (Nesting::List, Cty::List(planned), Cty::List(actual))
-                    if planned.len() == actual.len() =>
-                {
+                (Nesting::List, Cty::List(planned), Cty::List(actual)) if planned.len() == actual.len() => {
                     for (index, (planned, actual)) in planned.iter().zip(actual).enumerate() {
                         self.apply(&nested.block, planned, actual, &path.clone().element(index));
                     }
                 }
-                (Nesting::Map, Cty::Map(planned), Cty::Map(actual))
-                    if planned.keys().eq(actual.keys()) =>
-                {
+                (Nesting::Map, Cty::Map(planned), Cty::Map(actual)) if planned.keys().eq(actual.keys()) => {
                     for (label, planned) in planned {
                         let actual = actual.get(label).unwrap_or(&Cty::Null);
                         self.apply(&nested.block, planned, actual, &path.clone().element(label));
@@ -271,8 +192,7 @@ fn conforms(planned: &Cty, actual: &Cty) -> bool {
         (Cty::List(planned), Cty::List(actual)) => {
             // Lists and sets look the same here; a set's order may have changed with what became known in it.
             planned.len() == actual.len() && planned.iter().zip(actual).all(|(p, a)| conforms(p, a))
-                || correlate(planned, actual, conforms)
-                    && planned.iter().any(|element| !element.is_wholly_known())
+                || correlate(planned, actual, conforms) && planned.iter().any(|element| !element.is_wholly_known())
         }
         (Cty::Map(planned), Cty::Map(actual)) => same_keys(planned, actual, conforms),
         (Cty::Dynamic(planned_type, planned), Cty::Dynamic(actual_type, actual)) => {
@@ -282,45 +202,28 @@ fn conforms(planned: &Cty, actual: &Cty) -> bool {
     }
 }
 
-fn same_keys(
-    planned: &BTreeMap<String, Cty>,
-    actual: &BTreeMap<String, Cty>,
-    same: fn(&Cty, &Cty) -> bool,
-) -> bool {
+fn same_keys(planned: &BTreeMap<String, Cty>, actual: &BTreeMap<String, Cty>, same: fn(&Cty, &Cty) -> bool) -> bool {
     planned.len() == actual.len()
-        && planned
-            .iter()
-            .all(|(key, planned)| actual.get(key).is_some_and(|actual| same(planned, actual)))
+        && planned.iter().all(|(key, planned)| actual.get(key).is_some_and(|actual| same(planned, actual)))
 }
 
 /// Whether each element has its like on the other side. Unknown elements that turned out equal may have become one.
 fn correlate(planned: &[Cty], actual: &[Cty], fits: impl Fn(&Cty, &Cty) -> bool) -> bool {
     actual.len() <= planned.len()
-        && planned
-            .iter()
-            .all(|planned| actual.iter().any(|actual| fits(planned, actual)))
-        && actual
-            .iter()
-            .all(|actual| planned.iter().any(|planned| fits(planned, actual)))
+        && planned.iter().all(|planned| actual.iter().any(|actual| fits(planned, actual)))
+        && actual.iter().all(|actual| planned.iter().any(|planned| fits(planned, actual)))
 }
 
 /// Whether a value is one of those that were still possible.
 fn admits(refinement: &crate::refinement::Refinement, actual: &Cty) -> bool {
     let length_fits = |length: usize| {
         let length = u64::try_from(length).unwrap_or(u64::MAX);
-        refinement
-            .minimum_length
-            .is_none_or(|minimum| minimum <= length)
-            && refinement
-                .maximum_length
-                .is_none_or(|maximum| length <= maximum)
+        refinement.minimum_length.is_none_or(|minimum| minimum <= length)
+            && refinement.maximum_length.is_none_or(|maximum| length <= maximum)
     };
     match actual {
         Cty::Null => !refinement.not_null,
-        Cty::String(text) => refinement
-            .prefix
-            .as_ref()
-            .is_none_or(|prefix| text.starts_with(prefix.as_str())),
+        Cty::String(text) => refinement.prefix.as_ref().is_none_or(|prefix| text.starts_with(prefix.as_str())),
         Cty::Number(number) => {
             let number = number.as_f64();
             refinement.minimum.as_ref().is_none_or(|minimum| {

@@ -71,24 +71,15 @@ pub enum Nesting {
 impl Block {
     /// The type of the block's value.
     pub fn ty(&self) -> Type {
-        let attributes = self
-            .attributes
-            .iter()
-            .map(|(name, attribute)| (name.clone(), attribute.ty.clone()));
-        let blocks = self
-            .blocks
-            .iter()
-            .map(|(name, nested)| (name.clone(), nested.ty()));
+        let attributes = self.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty.clone()));
+        let blocks = self.blocks.iter().map(|(name, nested)| (name.clone(), nested.ty()));
         Type::Object(attributes.chain(blocks).collect())
     }
 
     /// The value of the block when nothing at all is in it.
     pub fn empty(&self) -> Cty {
         let attributes = self.attributes.keys().map(|name| (name.clone(), Cty::Null));
-        let blocks = self
-            .blocks
-            .iter()
-            .map(|(name, nested)| (name.clone(), nested.absent()));
+        let blocks = self.blocks.iter().map(|(name, nested)| (name.clone(), nested.absent()));
         Cty::Map(attributes.chain(blocks).collect())
     }
 }

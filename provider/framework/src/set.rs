@@ -58,12 +58,10 @@ impl<T: PartialEq> PartialEq for Set<T> {
         let mut rest: Vec<&Value<T>> = other.0.iter().collect();
         self.0.len() == other.0.len()
             && self.0.iter().all(|element| {
-                rest.iter()
-                    .position(|candidate| *candidate == element)
-                    .is_some_and(|position| {
-                        rest.swap_remove(position);
-                        true
-                    })
+                rest.iter().position(|candidate| *candidate == element).is_some_and(|position| {
+                    rest.swap_remove(position);
+                    true
+                })
             })
     }
 }

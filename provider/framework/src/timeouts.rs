@@ -55,21 +55,14 @@ impl Operation {
     }
 
     /// How long it may take.
-    pub(crate) fn timeout(
-        self,
-        configured: &Value<Timeouts>,
-        defaults: &DefaultTimeouts,
-    ) -> Duration {
+    pub(crate) fn timeout(self, configured: &Value<Timeouts>, defaults: &DefaultTimeouts) -> Duration {
         let (default, configured) = match (self, configured.known()) {
             (Self::Create, block) => (defaults.create, block.map(|b| &b.create)),
             (Self::Read, block) => (defaults.read, block.map(|b| &b.read)),
             (Self::Update, block) => (defaults.update, block.map(|b| &b.update)),
             (Self::Delete, block) => (defaults.delete, block.map(|b| &b.delete)),
         };
-        configured
-            .and_then(Value::as_str)
-            .and_then(parse_duration)
-            .unwrap_or(default)
+        configured.and_then(Value::as_str).and_then(parse_duration).unwrap_or(default)
     }
 }
 
@@ -117,11 +110,7 @@ pub fn format_duration(duration: Duration) -> String {
             text.push_str(&format!("{number}{unit}"));
         }
     }
-    if text.is_empty() {
-        "0s".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -130,37 +119,15 @@ mod tests {
 
     #[test]
     fn durations_read_and_write() {
-        for (text, seconds) in [
-            ("30m", 1800),
-            ("1h30m", 5400),
-            ("90s", 90),
-            ("1h0m1s", 3601),
-        ] {
-            assert_eq!(
-                parse_duration(text),
-                Some(Duration::from_secs(seconds)),
-                "{text}"
-            );
+        for (text, seconds) in [("30m", 1800), ("1h30m", 5400), ("90s", 90), ("1h0m1s", 3601)] {
+            assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(format_duration(Duration::from_secs(5401)), "1h30m1s");
     }
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in [
-            "",
-            "0s",
-            "5",
-            "m",
-            "1m1h",
-            "1h1h",
-            "1.5h",
-            "-1m",
-            "1 h",
-            "1d",
-            "99999999999999999999h",
-            "1ü",
-        ] {
+        for text in ["", "0s", "5", "m", "1m1h", "1h1h", "1.5h", "-1m", "1 h", "1d", "99999999999999999999h", "1ü"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
     }

@@ -83,10 +83,7 @@ impl<T> Value<T> {
     pub fn and_then<U>(self, f: impl FnOnce(T) -> Value<U>) -> Value<U> {
         match self {
             Self::Null => Value::Null,
-            Self::Unknown(refinement) => Value::Unknown(Refinement {
-                not_null: refinement.not_null,
-                ..Refinement::none()
-            }),
+            Self::Unknown(refinement) => Value::Unknown(Refinement { not_null: refinement.not_null, ..Refinement::none() }),
             Self::Known(value) => f(value),
         }
     }

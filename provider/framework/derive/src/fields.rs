@@ -22,23 +22,15 @@ pub(crate) struct Member {
 /// The named fields of a struct without type parameters.
 pub(crate) fn named<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Vec<&'a Field> {
     if !input.generics.params.is_empty() {
-        errors.at(
-            &input.generics,
-            "a model has no type parameters: a schema is one type",
-        );
+        errors.at(&input.generics, "a model has no type parameters: a schema is one type");
     }
     match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => return fields.named.iter().collect(),
-            Fields::Unnamed(fields) => {
-                errors.at(fields, "name the fields: they are the attributes")
-            }
+            Fields::Unnamed(fields) => errors.at(fields, "name the fields: they are the attributes"),
             Fields::Unit => return Vec::new(),
         },
-        Data::Enum(data) => errors.at(
-            data.enum_token,
-            "a model is a struct: Terraform has no types of alternatives",
-        ),
+        Data::Enum(data) => errors.at(data.enum_token, "a model is a struct: Terraform has no types of alternatives"),
         Data::Union(data) => errors.at(data.union_token, "a model is a struct"),
     }
     Vec::new()
@@ -61,28 +53,15 @@ pub(crate) fn member(field: &Field, errors: &mut Errors) -> Option<Member> {
         })
         .collect();
     let [(mark, kind)] = marks.as_slice() else {
-        errors.at(
-            &ident,
-            "say once what the field is: `#[attr(…)]` or `#[block]`",
-        );
+        errors.at(&ident, "say once what the field is: `#[attr(…)]` or `#[block]`");
         return None;
     };
     let options = Options::parse(mark, *kind, errors);
     let doc = documentation(&field.attrs);
     if doc.is_empty() && *kind == Kind::Attribute {
-        errors.at(
-            &ident,
-            "write a doc comment: it is the attribute's description",
-        );
+        errors.at(&ident, "write a doc comment: it is the attribute's description");
     }
-    Some(Member {
-        name: terraform_name(&ident),
-        ident,
-        ty: field.ty.clone(),
-        doc,
-        kind: *kind,
-        options,
-    })
+    Some(Member { name: terraform_name(&ident), ident, ty: field.ty.clone(), doc, kind: *kind, options })
 }
 
 /// The name that the field has in Terraform.
@@ -97,19 +76,12 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> String {
         .filter(|attribute| attribute.path().is_ident("doc"))
         .filter_map(|attribute| match &attribute.meta {
             Meta::NameValue(doc) => match &doc.value {
-                Expr::Lit(ExprLit {
-                    lit: Lit::Str(text),
-                    ..
-                }) => Some(text.value()),
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
                 _ => None,
             },
             _ => None,
         })
-        .flat_map(|text| {
-            text.lines()
-                .map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned())
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|text| text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>())
         .collect();
     lines.join("\n").trim().to_owned()
 }
@@ -117,17 +89,10 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> String {
 impl Member {
     /// Statements that add the field to the schema `block`.
     pub(crate) fn schema(&self) -> TokenStream {
-        let Self {
-            name,
-            ty,
-            doc,
-            options,
-            ..
-        } = self;
+        let Self { name, ty, doc, options, .. } = self;
         let requires_replace = options.requires_replace;
         if self.kind == Kind::Block {
-            let describe = (!doc.is_empty())
-                .then(|| quote!(nested.block.description = ::std::string::String::from(#doc);));
+            let describe = (!doc.is_empty()).then(|| quote!(nested.block.description = ::std::string::String::from(#doc);));
             let min_items = options.min_items.iter();
             let max_items = options.max_items.iter();
             return quote! {
@@ -139,11 +104,7 @@ impl Member {
                 block.blocks.insert(::std::string::String::from(#name), nested);
             };
         }
-        let Options {
-            required,
-            sensitive,
-            ..
-        } = *options;
+        let Options { required, sensitive, .. } = *options;
         let has_default = options.default.is_some();
         let optional = options.optional || has_default;
         let computed = options.computed || has_default;
@@ -200,12 +161,7 @@ impl Member {
 
     /// Statements that run the field's validators.
     pub(crate) fn check(&self) -> TokenStream {
-        let Self {
-            ident,
-            name,
-            options,
-            ..
-        } = self;
+        let Self { ident, name, options, .. } = self;
         let validators = &options.validators;
         let nested = (self.kind == Kind::Block).then(|| {
             quote! {

@@ -9,16 +9,11 @@ use crate::fields::{self, Member};
 
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
-    let members: Vec<Member> = fields::named(input, &mut errors)
-        .into_iter()
-        .filter_map(|field| fields::member(field, &mut errors))
-        .collect();
+    let members: Vec<Member> =
+        fields::named(input, &mut errors).into_iter().filter_map(|field| fields::member(field, &mut errors)).collect();
     let description = fields::documentation(&input.attrs);
     if description.is_empty() {
-        errors.at(
-            &input.ident,
-            "write a doc comment: it is the block's description",
-        );
+        errors.at(&input.ident, "write a doc comment: it is the block's description");
     }
     errors.or(|| code(input, &members, &description))
 }

@@ -12,14 +12,8 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let fields = fields::named(input, &mut errors);
     errors.or(|| {
         let ident = &input.ident;
-        let idents: Vec<_> = fields
-            .iter()
-            .filter_map(|field| field.ident.as_ref())
-            .collect();
-        let names: Vec<_> = idents
-            .iter()
-            .map(|ident| fields::terraform_name(ident))
-            .collect();
+        let idents: Vec<_> = fields.iter().filter_map(|field| field.ident.as_ref()).collect();
+        let names: Vec<_> = idents.iter().map(|ident| fields::terraform_name(ident)).collect();
         let types: Vec<_> = fields.iter().map(|field| &field.ty).collect();
         quote! {
             #[automatically_derived]

@@ -46,11 +46,7 @@ impl Options {
     }
 
     fn one(&mut self, meta: &ParseNestedMeta<'_>, kind: Kind) -> syn::Result<()> {
-        let name = meta
-            .path
-            .get_ident()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let name = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
         match (kind, name.as_str()) {
             (Kind::Attribute, "required") => self.required = true,
             (Kind::Attribute, "optional") => self.optional = true,
@@ -82,10 +78,7 @@ impl Options {
             errors.at(attribute, NO_USE);
         }
         if self.required && (self.optional || self.computed || self.default.is_some()) {
-            errors.at(
-                attribute,
-                "what is `required` cannot be `optional` or `computed` or have a `default` too",
-            );
+            errors.at(attribute, "what is `required` cannot be `optional` or `computed` or have a `default` too");
         }
     }
 
@@ -100,5 +93,4 @@ impl Options {
     }
 }
 
-const NO_USE: &str =
-    "say who sets the attribute: `required`, `optional`, `computed`, or `optional, computed`";
+const NO_USE: &str = "say who sets the attribute: `required`, `optional`, `computed`, or `optional, computed`";
