@@ -1,0 +1,196 @@
+//! The provider as configured: environment, default tags, and clouds that are connected when a resource first needs them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clouds::{Cloud, Place};
+use tf_provider::{Diagnostic, Value, path};
+use tokio::sync::OnceCell;
+
+use crate::connect::CloudSettings;
+use crate::diagnostics;
+
+/// What every resource is given.
+pub(crate) struct Configured {
+    environment: Value<String>,
+    allowed_account_ids: Value<Vec<Value<String>>>,
+    default_tags: Value<BTreeMap<String, Value<String>>>,
+    clouds: CloudSettings,
+    connections: Mutex<BTreeMap<Place, Arc<OnceCell<Connection>>>>,
+    seen: Mutex<BTreeSet<String>>,
+}
+
+/// A cloud in one place, with credentials that were found and belong to an allowed account.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    /// The client.
+    pub(crate) cloud: Arc<dyn Cloud>,
+    /// The account that its credentials belong to.
+    pub(crate) account_id: String,
+}
+
+impl Configured {
+    /// The provider block's values; those that are unknown in a plan are tolerated until something needs them.
+    pub(crate) fn new(
+        environment: Value<String>,
+        allowed_account_ids: Value<Vec<Value<String>>>,
+        default_tags: Value<BTreeMap<String, Value<String>>>,
+        clouds: CloudSettings,
+    ) -> Self {
+        Self { environment, allowed_account_ids, default_tags, clouds, connections: Mutex::default(), seen: Mutex::default() }
+    }
+
+    /// The `environment` that new things belong to; unknown while the provider block is.
+    pub(crate) fn environment(&self) -> &Value<String> {
+        &self.environment
+    }
+
+    /// A resource's tags over the provider's `default_tags`; unknown while any of them is.
+    pub(crate) fn tags_all(&self, tags: &Value<BTreeMap<String, Value<String>>>) -> Value<BTreeMap<String, Value<String>>> {
+        if self.default_tags.is_unknown() || tags.is_unknown() {
+            return Value::unknown();
+        }
+        let mut all = self.default_tags.known().cloned().unwrap_or_default();
+        all.extend(tags.known().cloned().unwrap_or_default());
+        all.retain(|_, value| !value.is_null());
+        Value::Known(all)
+    }
+
+    /// The tags of an object that the provider's `default_tags` do not give it, for an import.
+    pub(crate) fn tags_beyond_defaults(&self, all: &BTreeMap<String, String>) -> Value<BTreeMap<String, Value<String>>> {
+        let defaults = self.default_tags.known().cloned().unwrap_or_default();
+        let own: BTreeMap<String, Value<String>> = all
+            .iter()
+            .filter(|(key, value)| defaults.get(*key).and_then(Value::as_str) != Some(value.as_str()))
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+            .collect();
+        if own.is_empty() { Value::Null } else { Value::Known(own) }
+    }
+
+    /// The cloud in a place. Credentials are looked for by the first call for it.
+    pub(crate) async fn cloud(&self, place: &Place) -> Result<Connection, Diagnostic> {
+        if !self.clouds.are_known(place.provider_type) {
+            return Err(Diagnostic::error(format!("The settings for `{}` are not known yet", place.provider_type)).detail(format!(
+                "The provider's block for this cloud depends on a value that is known only after an apply, and `{place}` is needed \
+                 before. Apply what it depends on first, with `-target`."
+            )));
+        }
+        let cell = Arc::clone(self.connections.lock().unwrap_or_else(PoisonError::into_inner).entry(place.clone()).or_default());
+        cell.get_or_try_init(|| self.connect(place)).await.cloned()
+    }
+
+    /// The cloud in a place for a plan's checks, or `None` while the provider block is not known: the checks are then made when
+    /// it is.
+    pub(crate) async fn cloud_if_known(&self, place: &Place) -> Result<Option<Connection>, Diagnostic> {
+        if self.clouds.are_known(place.provider_type) { self.cloud(place).await.map(Some) } else { Ok(None) }
+    }
+
+    async fn connect(&self, place: &Place) -> Result<Connection, Diagnostic> {
+        let doing = format!("Cannot use `{place}`");
+        let cloud = self.clouds.connect(place).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+        let account_id = cloud.account().await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+        self.check_allowed(&account_id)?;
+        Ok(Connection { cloud, account_id })
+    }
+
+    fn check_allowed(&self, account_id: &str) -> Result<(), Diagnostic> {
+        let Some(allowed) = self.allowed_account_ids.known() else { return Ok(()) };
+        // An id that is not known yet may be the one.
+        if allowed.iter().any(|id| id.is_unknown() || id.as_str() == Some(account_id)) {
+            return Ok(());
+        }
+        let allowed: Vec<String> = allowed.iter().filter_map(Value::as_str).map(|id| format!("`{id}`")).collect();
+        Err(Diagnostic::error(format!("Account `{account_id}` is not allowed")).detail(format!(
+            "The credentials that were found belong to account `{account_id}`, and `allowed_account_ids` of the provider names {}. \
+             Nothing was made or changed. Use credentials of an allowed account, or add this one.",
+            if allowed.is_empty() { "none".to_owned() } else { allowed.join(", ") },
+        )))
+    }
+
+    /// That a row of state belongs to this provider's environment and, where a connection is given, account. A row of another
+    /// one is an error, never a missing object.
+    pub(crate) fn check_row(
+        &self,
+        id: &str,
+        environment: &Value<String>,
+        account_id: &Value<String>,
+        connection: Option<&Connection>,
+    ) -> Result<(), Diagnostic> {
+        if let (Some(row), Some(own)) = (environment.as_str(), self.environment.as_str())
+            && row != own
+        {
+            return Err(Diagnostic::error(format!("`{id}` belongs to environment `{row}`, the provider to `{own}`")).detail(format!(
+                "The row of state was made by a provider with `environment = \"{row}\"`. It was neither read nor changed. Set the \
+                 provider's `environment` back to `{row}`, or use a provider alias for it.",
+            )).at(path!("environment")));
+        }
+        if let (Some(row), Some(connection)) = (account_id.as_str(), connection)
+            && row != connection.account_id
+        {
+            let own = &connection.account_id;
+            return Err(Diagnostic::error(format!("`{id}` stands in account `{row}`, the credentials belong to `{own}`")).detail(format!(
+                "The row of state was made with credentials of account `{row}`. It was neither read nor changed. Use credentials of \
+                 that account: `allowed_account_ids = [\"{row}\"]` in the provider block guards against others.",
+            )).at(path!("account_id")));
+        }
+        Ok(())
+    }
+
+    /// Remembers that a refresh of this run has read a row with `claim`.
+    pub(crate) fn saw(&self, claim: &str) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.to_owned());
+    }
+
+    /// Whether a refresh of this run has read a row with that claim, so that a plan that meets it replaces its own object.
+    pub(crate) fn has_seen(&self, claim: &str) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(claim)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: &[(&str, &str)]) -> BTreeMap<String, Value<String>> {
+        entries.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect()
+    }
+
+    fn configured(allowed: Value<Vec<Value<String>>>) -> Configured {
+        Configured::new(
+            "production".into(),
+            allowed,
+            map(&[("team", "platform"), ("cost", "7")]).into(),
+            CloudSettings::default(),
+        )
+    }
+
+    #[test]
+    fn a_resources_own_tags_win() {
+        let all = configured(Value::Null).tags_all(&Value::Known(map(&[("team", "data")])));
+        assert_eq!(all, Value::Known(map(&[("cost", "7"), ("team", "data")])));
+        assert!(configured(Value::Null).tags_all(&Value::unknown()).is_unknown());
+    }
+
+    #[test]
+    fn an_import_takes_only_tags_that_the_defaults_do_not_give() {
+        let found = [("team", "data"), ("cost", "7")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        assert_eq!(configured(Value::Null).tags_beyond_defaults(&found), Value::Known(map(&[("team", "data")])));
+    }
+
+    #[test]
+    fn another_account_is_refused_by_name() {
+        let allowed = Value::Known(vec![Value::from("111111111111"), Value::from("222222222222")]);
+        assert_eq!(configured(allowed.clone()).check_allowed("222222222222"), Ok(()));
+        insta::assert_snapshot!(configured(allowed).check_allowed("333333333333").unwrap_err(), @"Account `333333333333` is not allowed: The credentials that were found belong to account `333333333333`, and `allowed_account_ids` of the provider names `111111111111`, `222222222222`. Nothing was made or changed. Use credentials of an allowed account, or add this one.");
+        let unknown = Value::Known(vec![Value::unknown()]);
+        assert_eq!(configured(unknown).check_allowed("333333333333"), Ok(()));
+    }
+
+    #[test]
+    fn a_row_of_another_environment_is_an_error() {
+        let provider = configured(Value::Null);
+        let check = |environment: &str| provider.check_row("staging/nyc1/blue", &environment.into(), &Value::Null, None);
+        assert_eq!(check("production"), Ok(()));
+        insta::assert_snapshot!(check("staging").unwrap_err(), @r#"environment: `staging/nyc1/blue` belongs to environment `staging`, the provider to `production`: The row of state was made by a provider with `environment = "staging"`. It was neither read nor changed. Set the provider's `environment` back to `staging`, or use a provider alias for it."#);
+    }
+}

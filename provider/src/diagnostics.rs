@@ -1,0 +1,131 @@
+//! What a user reads when a cloud says no: what failed, on what, and the next step.
+
+use clouds::Error;
+use tf_provider::Diagnostic;
+
+/// What holds after an apply that ended early.
+const GOES_ON: &str = "What was made so far is kept, and the next apply goes on from it.";
+
+/// An error of a cloud as a diagnostic. `doing` is the summary: ``Cannot make region `nyc1` ``.
+pub(crate) fn cloud(doing: &str, error: &Error) -> Diagnostic {
+    match error {
+        // Whatever was being done, this is what has to be mended.
+        Error::MissingCredentials { .. } => Diagnostic::error(summary(error)).detail(detail(error)),
+        _ => Diagnostic::error(doing).detail(detail(error)),
+    }
+}
+
+fn summary(error: &Error) -> String {
+    match error {
+        Error::MissingCredentials { cloud, .. } => format!("No credentials for {cloud}"),
+        other => other.to_string(),
+    }
+}
+
+fn detail(error: &Error) -> String {
+    match error {
+        Error::MissingCredentials { cloud, looked_in, message } => format!(
+            "The provider needs credentials for {cloud}, and found none. It looked in: {looked_in}. The last answer was: {message}\n\n\
+             Give them in one of those places, or name a profile or a role in the provider's block for this cloud."
+        ),
+        Error::Settings { setting, message } => {
+            format!("The setting `{setting}` cannot be used: {message}\n\nCorrect it in the provider's block for this cloud.")
+        }
+        Error::Denied { operation, object, message } => format!(
+            "`{operation}` for {object} was refused: {message}\n\n\
+             Allow `{operation}` to the credentials in use, or use others. {GOES_ON}"
+        ),
+        Error::Quota { operation, object, message } => format!(
+            "`{operation}` for {object} was refused for want of quota or capacity: {message}\n\n\
+             Raise the quota, free what is not needed, or ask for less, then apply again. {GOES_ON}"
+        ),
+        Error::NotFound { object, message } => {
+            format!("{object} does not exist: {message}\n\nMake it, or correct its name in the configuration.")
+        }
+        Error::Foreign { object, message } => format!(
+            "{object} exists already and does not bear this provider's tags, so it belongs to somebody else: {message}\n\n\
+             Choose another name, or remove that object first."
+        ),
+        Error::ClaimMismatch { object, found } => {
+            let found = found.as_deref().map_or_else(|| "no claim".to_owned(), |claim| format!("the claim `{claim}`"));
+            format!(
+                "{object} bears {found}, which is not the one of this row of state, so it was left alone.\n\n\
+                 Another state has taken it up. Run `terraform plan -refresh-only` to see what still belongs to this one."
+            )
+        }
+        Error::NotInTime { object, awaited, seconds } => format!(
+            "{object} was not {awaited} within {seconds} s.\n\n\
+             Look at it in the cloud's console, then apply again; `timeouts` sets how long is waited. {GOES_ON}"
+        ),
+        Error::NotEmpty { object, message } => format!("{object} is not empty: {message}"),
+        Error::Api { operation, object, code, message } if code.is_empty() => format!(
+            "`{operation}` for {object} got no answer that could be used: {message}\n\n\
+             Check the way to the cloud's API (network, proxy, `endpoints`), then apply again. {GOES_ON}"
+        ),
+        Error::Api { operation, object, code, message } => {
+            format!("`{operation}` for {object} failed with `{code}`: {message}\n\n{GOES_ON}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(error: &Error) -> String {
+        format!("{}\n---\n{}", summary(error), detail(error))
+    }
+
+    #[test]
+    fn missing_credentials_name_the_places() {
+        insta::assert_snapshot!(said(&Error::MissingCredentials {
+            cloud: "AWS",
+            looked_in: "the environment (`AWS_ACCESS_KEY_ID`), profile `default` of `~/.aws/config`".into(),
+            message: "the credential provider was not enabled".into(),
+        }), @r"
+        No credentials for AWS
+        ---
+        The provider needs credentials for AWS, and found none. It looked in: the environment (`AWS_ACCESS_KEY_ID`), profile `default` of `~/.aws/config`. The last answer was: the credential provider was not enabled
+
+        Give them in one of those places, or name a profile or a role in the provider's block for this cloud.
+        ");
+    }
+
+    #[test]
+    fn a_quota_says_that_the_next_apply_goes_on() {
+        insta::assert_snapshot!(detail(&Error::Quota {
+            operation: "ec2:RunInstances",
+            object: "machine `control-plane-2`".into(),
+            message: "You have requested more vCPU capacity than your current vCPU limit of 8 allows".into(),
+        }), @r"
+        `ec2:RunInstances` for machine `control-plane-2` was refused for want of quota or capacity: You have requested more vCPU capacity than your current vCPU limit of 8 allows
+
+        Raise the quota, free what is not needed, or ask for less, then apply again. What was made so far is kept, and the next apply goes on from it.
+        ");
+    }
+
+    #[test]
+    fn every_refusal_names_the_call_and_the_object() {
+        let object = || "bucket `b`".to_owned();
+        let message = || "why".to_owned();
+        let operation = "s3:CreateBucket";
+        for error in [
+            Error::Denied { operation, object: object(), message: message() },
+            Error::Quota { operation, object: object(), message: message() },
+            Error::Api { operation, object: object(), code: String::new(), message: message() },
+            Error::Api { operation, object: object(), code: "OperationAborted".into(), message: message() },
+        ] {
+            let text = detail(&error);
+            assert!(text.contains("`s3:CreateBucket` for bucket `b`") && text.contains("why"), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_states_object_is_left_alone() {
+        insta::assert_snapshot!(detail(&Error::ClaimMismatch { object: "network `vpc-1`".into(), found: Some("abc".into()) }), @r"
+        network `vpc-1` bears the claim `abc`, which is not the one of this row of state, so it was left alone.
+
+        Another state has taken it up. Run `terraform plan -refresh-only` to see what still belongs to this one.
+        ");
+    }
+}

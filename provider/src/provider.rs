@@ -1,0 +1,73 @@
+//! The provider block, and the resources.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tf_provider::{Diagnostics, Model, Value};
+
+use crate::backup::BackupResource;
+use crate::cluster::ClusterResource;
+use crate::configured::Configured;
+use crate::connect::{Aws, CloudSettings};
+use crate::ids::LONGEST_SCOPE_NAME;
+use crate::names::check_label;
+use crate::region::RegionResource;
+
+/// Regions, Talos Linux clusters and FoundationDB backup stores for InferaDB, on AWS.
+///
+/// Credentials come from the cloud's own chain (environment, shared files, SSO, web identity, container and instance
+/// metadata), and are looked for when a resource first needs that cloud.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub(crate) struct ProviderModel {
+    /// Environment that everything belongs to, such as `production`: it goes into every name and tag. Lower-case letters, digits
+    /// and hyphens, at most 24 characters. A row of state that was made in another environment is an error.
+    #[attr(required, validate = environment)]
+    pub(crate) environment: Value<String>,
+    /// Cloud accounts that may be used. With credentials of any other account nothing is read or changed. Any account unless
+    /// given.
+    #[attr(optional, validate = account_ids)]
+    pub(crate) allowed_account_ids: Value<Vec<Value<String>>>,
+    /// Tags on everything that is made, besides each resource's `tags`.
+    #[attr(optional, validate = crate::tags::check)]
+    pub(crate) default_tags: Value<BTreeMap<String, Value<String>>>,
+
+    /// Settings for Amazon Web Services. Names and meanings are those of the `hashicorp/aws` provider. Not needed where the
+    /// environment says it all.
+    #[block]
+    pub(crate) aws: Value<Aws>,
+}
+
+fn environment(name: &str) -> Result<(), String> {
+    check_label(name, LONGEST_SCOPE_NAME)
+}
+
+fn account_ids(ids: &[Value<String>]) -> Result<(), String> {
+    match ids.iter().filter_map(Value::as_str).find(|id| id.is_empty()) {
+        Some(_) => Err("an account id is empty".to_owned()),
+        None if ids.is_empty() => Err("no account is given, so none could be used: expected at least one, or no list at all".to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// The provider `inferadb`.
+pub(crate) struct Inferadb;
+
+impl tf_provider::Provider for Inferadb {
+    const NAME: &'static str = "inferadb";
+    const LOG_TARGETS: &'static [&'static str] = &["terraform_provider_inferadb", "clouds", "talos"];
+    type Config = ProviderModel;
+    type Configured = Configured;
+
+    async fn configure(&self, _cx: &tf_provider::ConfigureContext, config: ProviderModel) -> Result<Arc<Configured>, Diagnostics> {
+        let clouds = CloudSettings::new(&config.aws)?;
+        Ok(Arc::new(Configured::new(config.environment, config.allowed_account_ids, config.default_tags, clouds)))
+    }
+
+    fn resources() -> Vec<Box<dyn tf_provider::ErasedResource<Configured>>> {
+        vec![
+            tf_provider::resource(RegionResource),
+            tf_provider::resource(ClusterResource),
+            tf_provider::resource(BackupResource),
+        ]
+    }
+}

@@ -1,0 +1,263 @@
+//! Create, update and delete of `inferadb_region`.
+
+use clouds::{Claim, Cloud, Kind, Mark, RegionSpec, RegionState, Root};
+use tf_provider::{ApplyContext, Diagnostic, Diagnostics, path};
+
+use super::RegionResource;
+use super::model::RegionModel;
+use super::state::{filled, remake, row_id, spec};
+use crate::claims::{self, Decision, READY, Remake, UNFINISHED};
+use crate::configured::Connection;
+use crate::diagnostics;
+use crate::ids::RegionId;
+
+type Context = ApplyContext<RegionResource>;
+
+pub(super) async fn create(cx: &Context, plan: RegionModel) -> Result<RegionModel, Diagnostics> {
+    let id = row_id(&plan)?;
+    let connection = connect(cx, &id, &plan).await?;
+    let cloud = &*connection.cloud;
+    let spec = spec(&id, &plan)?;
+    check_dns_zone(cloud, &spec).await?;
+
+    let claim = Claim::random();
+    let root = stand_on(cloud, &id, &spec, &claim).await?;
+    let observer = |found: &RegionState| cx.checkpoint(&filled(&plan, found, &claim, UNFINISHED), &());
+    let doing = format!("Cannot make region `{id}`");
+    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+    let found = cloud.apply_region(&spec, &claim, root.as_ref(), &observer).await.map_err(failed)?;
+    finish(cloud, &id, &claim, &found).await.map_err(failed)?;
+    Ok(filled(&plan, &found, &claim, READY))
+}
+
+pub(super) async fn update(cx: &Context, prior: &RegionModel, plan: RegionModel) -> Result<RegionModel, Diagnostics> {
+    let id = row_id(prior)?;
+    let connection = connect(cx, &id, prior).await?;
+    let cloud = &*connection.cloud;
+    let spec = spec(&id, &plan)?;
+    if plan.dns != prior.dns {
+        check_dns_zone(cloud, &spec).await?;
+    }
+
+    let doing = format!("Cannot change region `{id}`");
+    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+    let claim = Claim(prior.claim.as_str().unwrap_or_default().to_owned());
+    let roots = cloud.roots(Kind::Region).await.map_err(failed)?;
+    let root = claims::owned(&roots, &claim.0).ok_or_else(|| {
+        Diagnostic::error(format!("Region `{id}` is gone")).detail(
+            "No network bears the claim of this row of state any more, so nothing was changed. Run `terraform plan` to see what \
+             is to be made again.",
+        )
+    })?;
+    // What a change that ends early has made true shows in the next refresh; until then the row stays as it was.
+    let found = cloud.apply_region(&spec, &claim, Some(root), &|_: &RegionState| ()).await.map_err(failed)?;
+    if !root.finished {
+        finish(cloud, &id, &claim, &found).await.map_err(failed)?;
+    }
+    Ok(filled(&plan, &found, &claim, READY))
+}
+
+pub(super) async fn delete(cx: &Context, planned: &Remake, prior: &RegionModel) -> Result<(), Diagnostics> {
+    let id = row_id(prior)?;
+    if planned.keeps(&remake(&id, prior), prior.status.as_str()) {
+        tracing::info!(region = %id, "kept for the create of the same plan");
+        return Ok(());
+    }
+    let connection = connect(cx, &id, prior).await?;
+    let cloud = &*connection.cloud;
+    let doing = format!("Cannot remove region `{id}`");
+    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+
+    let claim = Claim(prior.claim.as_str().unwrap_or_default().to_owned());
+    let roots = cloud.roots(Kind::Region).await.map_err(failed)?;
+    // Another row's network, or none at all: for this row it is done.
+    let Some(root) = claims::owned(&roots, &claim.0) else { return Ok(()) };
+    clear(cloud, &id).await?;
+    cloud.delete_region(&root.id, &claim).await.map_err(failed)?;
+    Ok(())
+}
+
+async fn connect(cx: &Context, id: &RegionId, row: &RegionModel) -> Result<Connection, Diagnostic> {
+    cx.provider.check_row(&id.to_string(), &row.environment, &row.account_id, None)?;
+    let connection = cx.provider.cloud(&id.place).await?;
+    cx.provider.check_row(&id.to_string(), &row.environment, &row.account_id, Some(&connection))?;
+    Ok(connection)
+}
+
+/// Before anything is made.
+async fn check_dns_zone(cloud: &dyn Cloud, spec: &RegionSpec) -> Result<(), Diagnostic> {
+    let Some(dns) = &spec.dns else { return Ok(()) };
+    cloud
+        .check_dns_zone(&dns.zone)
+        .await
+        .map_err(|error| diagnostics::cloud(&format!("Cannot use the DNS zone `{}`", dns.zone), &error).at(path!("dns", "zone")))
+}
+
+/// What a create goes on from: the root that stands, under the new claim, or none.
+///
+/// An unfinished one that cannot become what is wanted is removed, since nothing lives in it; a finished one is not.
+async fn stand_on(cloud: &dyn Cloud, id: &RegionId, spec: &RegionSpec, claim: &Claim) -> Result<Option<Root>, Diagnostics> {
+    let doing = format!("Cannot make region `{id}`");
+    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+    let roots = cloud.roots(Kind::Region).await.map_err(failed)?;
+    let (root, surplus) = match claims::decide(&roots, &id.scope(), &id.name) {
+        Decision::New => return Ok(None),
+        Decision::InState(root) => return Err(claims::held_by_a_state(root, &id.to_string()).into()),
+        Decision::TakeUp { root, surplus } => (root, surplus),
+    };
+    let standing = cloud.read_region(&root.id).await.map_err(failed)?;
+    let obstacle = standing.as_ref().and_then(|standing| obstacle(spec, standing));
+    if let Some(obstacle) = &obstacle
+        && root.finished
+    {
+        return Err(Diagnostic::error(format!("Region `{id}` exists already and is not what is wanted"))
+            .detail(format!(
+                "Network `{}` was finished by an earlier run whose state was lost. {obstacle} Nothing was made or changed.\n\n\
+                 To keep it, import it with\n\n    terraform import inferadb_region.LABEL {id}\n\nand plan again. To be rid of it, \
+                 import it and destroy it.",
+                root.id
+            ))
+            .into());
+    }
+    claims::take_up(cloud, root, &surplus, claim).await?;
+    let root = Root { claim: Some(claim.clone()), finished: false, in_state: false, ..root.clone() };
+    if obstacle.is_none() {
+        return Ok(Some(root));
+    }
+    clear(cloud, id).await?;
+    cloud.delete_region(&root.id, claim).await.map_err(failed)?;
+    Ok(None)
+}
+
+/// Why a standing network cannot become the wanted one, in a sentence.
+fn obstacle(spec: &RegionSpec, standing: &RegionState) -> Option<String> {
+    if let Some(cidr) = standing.cidr
+        && cidr != spec.cidr
+    {
+        return Some(format!("Its range is `{cidr}`, and `cidr_block` asks for `{}`.", spec.cidr));
+    }
+    let there: Vec<String> = standing.subnets.iter().map(|subnet| subnet.zone.clone()).collect();
+    let stray = there.iter().find(|zone| !spec.zones.contains(zone));
+    stray.map(|zone| format!("It has a subnet in zone `{zone}`, which is not among `zones`."))
+}
+
+async fn finish(cloud: &dyn Cloud, id: &RegionId, claim: &Claim, found: &RegionState) -> clouds::Result<()> {
+    let root = Root {
+        kind: Kind::Region,
+        id: found.network_id.clone(),
+        scope: id.scope(),
+        name: id.name.clone(),
+        claim: Some(claim.clone()),
+        finished: false,
+        in_state: false,
+        cidr: found.cidr,
+        tags: found.tags.clone(),
+    };
+    cloud.mark(&root, &Mark::Finished).await
+}
+
+/// Refuses while a finished cluster or backup store stands in the region, and removes unfinished ones.
+async fn clear(cloud: &dyn Cloud, id: &RegionId) -> Result<(), Diagnostics> {
+    let doing = format!("Cannot remove region `{id}`");
+    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+    let mut members = cloud.roots(Kind::Cluster).await.map_err(failed)?;
+    members.extend(cloud.roots(Kind::Backup).await.map_err(failed)?);
+    members.retain(|root| root.scope == id.scope());
+    if let Some(refusal) = refusal(id, &members) {
+        return Err(refusal.into());
+    }
+    for member in &members {
+        claims::remove(cloud, member).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn refusal(id: &RegionId, members: &[Root]) -> Option<Diagnostic> {
+    let finished: Vec<String> = members
+        .iter()
+        .filter(|root| root.finished)
+        .map(|root| format!("`{}` `{}` (`{}`)", claims::resource_type(root.kind), root.name, root.id))
+        .collect();
+    if finished.is_empty() {
+        return None;
+    }
+    Some(Diagnostic::error(format!("Region `{id}` is in use")).detail(format!(
+        "Still standing in it: {}. Nothing was removed.\n\nDestroy what stands in the region first. What no state holds any more can \
+         be imported and then destroyed.",
+        finished.join(", "),
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clouds::Subnet;
+
+    use super::*;
+
+    fn id() -> RegionId {
+        "production/aws/us-east-1/nyc1".parse().unwrap()
+    }
+
+    fn wanted() -> RegionSpec {
+        RegionSpec {
+            scope: id().scope(),
+            cidr: "10.10.0.0/16".parse().unwrap(),
+            zones: vec!["us-east-1a".into(), "us-east-1b".into()],
+            ingress_allowed_cidrs: Vec::new(),
+            dns: None,
+            tags: BTreeMap::new(),
+        }
+    }
+
+    fn standing(cidr: &str, zones: &[&str]) -> RegionState {
+        let subnet =
+            |zone: &&str| Subnet { id: format!("subnet-{zone}"), zone: (*zone).into(), cidr: "10.10.0.0/20".parse().unwrap() };
+        RegionState {
+            network_id: "vpc-1".into(),
+            cidr: Some(cidr.parse().unwrap()),
+            subnets: zones.iter().map(subnet).collect(),
+            ..RegionState::default()
+        }
+    }
+
+    #[test]
+    fn a_half_made_network_serves_if_it_is_part_of_what_is_wanted() {
+        assert_eq!(obstacle(&wanted(), &standing("10.10.0.0/16", &[])), None);
+        assert_eq!(obstacle(&wanted(), &standing("10.10.0.0/16", &["us-east-1b"])), None);
+        insta::assert_snapshot!(
+            obstacle(&wanted(), &standing("10.20.0.0/16", &[])).unwrap(),
+            @"Its range is `10.20.0.0/16`, and `cidr_block` asks for `10.10.0.0/16`."
+        );
+        insta::assert_snapshot!(
+            obstacle(&wanted(), &standing("10.10.0.0/16", &["us-east-1c"])).unwrap(),
+            @"It has a subnet in zone `us-east-1c`, which is not among `zones`."
+        );
+    }
+
+    #[test]
+    fn a_region_in_use_is_not_removed() {
+        let member = |kind, name: &str, finished| Root {
+            kind,
+            id: format!("id-of-{name}"),
+            scope: id().scope(),
+            name: name.into(),
+            claim: None,
+            finished,
+            in_state: false,
+            cidr: None,
+            tags: BTreeMap::new(),
+        };
+        assert_eq!(refusal(&id(), &[]), None);
+        assert_eq!(refusal(&id(), &[member(Kind::Cluster, "half", false)]), None);
+        insta::assert_snapshot!(
+            refusal(&id(), &[member(Kind::Cluster, "prod", true), member(Kind::Backup, "fdb", true), member(Kind::Cluster, "half", false)]).unwrap(),
+            @r"
+        Region `production/aws/us-east-1/nyc1` is in use: Still standing in it: `inferadb_cluster` `prod` (`id-of-prod`), `inferadb_fdb_backup` `fdb` (`id-of-fdb`). Nothing was removed.
+
+        Destroy what stands in the region first. What no state holds any more can be imported and then destroyed.
+        "
+        );
+    }
+}

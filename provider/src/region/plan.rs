@@ -1,0 +1,328 @@
+//! What a plan of `inferadb_region` checks and foresees.
+//!
+//! Every check passes while a value that it needs is unknown, and is made again when it is known.
+
+use clouds::{Kind, Place, ProviderType, RegionState, Root};
+use ipnet::Ipv4Net;
+use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value, path};
+
+use super::model::RegionModel;
+use super::state::{EVERYBODY, fqdn, remake, same_members, strings};
+use crate::claims::{self, Decision, READY, Remake};
+use crate::configured::{Configured, Connection};
+use crate::diagnostics;
+use crate::ids::RegionId;
+use crate::names;
+use crate::networks;
+
+/// How many zones a region has unless told.
+const DEFAULT_ZONES: usize = 3;
+
+pub(super) async fn create(
+    cx: &PlanContext<Configured>,
+    config: &RegionModel,
+    plan: &mut RegionModel,
+) -> Result<Remake, Diagnostics> {
+    foresee(&cx.provider, config, plan);
+    plan.environment = cx.provider.environment().clone();
+    let Some(place) = place(config)? else { return Ok(Remake::default()) };
+    if config.provider_region.is_null() {
+        plan.provider_region = place.provider_region.as_str().into();
+    }
+    let (Some(environment), Some(name)) = (plan.environment.as_str(), plan.name.as_str()) else {
+        return Ok(Remake::default());
+    };
+    let id = RegionId { environment: environment.to_owned(), place, name: name.to_owned() };
+    plan.id = id.to_string().into();
+
+    let Some(connection) = cx.provider.cloud_if_known(&id.place).await? else { return Ok(Remake::default()) };
+    plan.account_id = connection.account_id.as_str().into();
+    zones(&connection, config, plan).await?;
+    let roots = roots(&connection).await?;
+    if let Some(cidr) = plan.cidr_block.as_str().and_then(|text| networks::parse(text).ok()) {
+        check_overlap(&connection, &id, cidr, &roots).await?;
+    }
+    announce(cx, &connection, &id, &roots).await?;
+    Ok(remake(&id, plan))
+}
+
+pub(super) fn update(
+    cx: &PlanContext<Configured>,
+    prior: &RegionModel,
+    config: &RegionModel,
+    plan: &mut RegionModel,
+) -> Result<(), Diagnostics> {
+    let id = prior.id.as_str().unwrap_or_default();
+    cx.provider.check_row(id, &prior.environment, &prior.account_id, None)?;
+    foresee(&cx.provider, config, plan);
+    settle_place(cx, prior, config, plan)?;
+    settle_zones(cx, prior, config, plan);
+    // What is missing in the cloud is made, and its name with it.
+    if prior.ingress_address.is_null() {
+        plan.ingress_address = Value::unknown();
+    }
+    let subnets = prior.subnet_ids.known().map_or(0, std::collections::BTreeMap::len);
+    if plan.zones.known().is_none_or(|zones| zones.len() != subnets) {
+        plan.subnet_ids = Value::unknown();
+    }
+    Ok(())
+}
+
+/// What an apply of this plan will have made true.
+fn foresee(provider: &Configured, config: &RegionModel, plan: &mut RegionModel) {
+    plan.status = READY.into();
+    plan.drift = Value::Known(Vec::new());
+    plan.fqdn = fqdn(&plan.dns);
+    plan.tags_all = provider.tags_all(&plan.tags);
+    if config.ingress_allowed_cidrs.is_null() {
+        plan.ingress_allowed_cidrs = Value::Known(vec![EVERYBODY.into()]);
+    }
+}
+
+/// Which cloud region the configuration means, or `None` while it is not known.
+fn place(config: &RegionModel) -> Result<Option<Place>, Diagnostic> {
+    let Some(cloud) = config.provider_type.as_str() else { return Ok(None) };
+    let provider_type: ProviderType = cloud
+        .parse()
+        .map_err(|problem: String| Diagnostic::error("Invalid `provider_type`").detail(problem).at(path!("provider_type")))?;
+    let own = match &config.provider_region {
+        Value::Unknown(_) => return Ok(None),
+        Value::Known(region) => names::provider_region(provider_type, region)
+            .map_err(|problem| Diagnostic::error("Invalid `provider_region`").detail(problem).at(path!("provider_region")))?,
+        Value::Null => {
+            let Some(name) = config.name.as_str() else { return Ok(None) };
+            names::provider_region(provider_type, name).map_err(|problem| {
+                Diagnostic::error("Unknown region name")
+                    .detail(format!(
+                        "{problem}.\n\nFor a name of your own, say which region of the cloud it is with `provider_region`."
+                    ))
+                    .at(path!("name"))
+            })?
+        }
+    };
+    Ok(Some(Place { provider_type, provider_region: own.to_owned() }))
+}
+
+/// Keeps the row's word for the cloud region where the configuration's means the same, and replaces the region otherwise.
+fn settle_place(
+    cx: &PlanContext<Configured>,
+    prior: &RegionModel,
+    config: &RegionModel,
+    plan: &mut RegionModel,
+) -> Result<(), Diagnostic> {
+    if config.provider_region.is_null() {
+        return Ok(());
+    }
+    // A changed name replaces the region anyway, and the plan of its successor checks the rest.
+    if config.name != prior.name || config.provider_type != prior.provider_type {
+        return Ok(());
+    }
+    let standing = prior.id.as_str().and_then(|id| id.parse::<RegionId>().ok()).map(|id| id.place);
+    if place(config)?.is_some_and(|wanted| standing == Some(wanted)) {
+        plan.provider_region = prior.provider_region.clone();
+    } else {
+        cx.require_replace(path!("provider_region"));
+    }
+    Ok(())
+}
+
+fn settle_zones(cx: &PlanContext<Configured>, prior: &RegionModel, config: &RegionModel, plan: &mut RegionModel) {
+    if config.zones.is_null() {
+        return;
+    }
+    let same = strings(&config.zones).zip(strings(&prior.zones)).is_some_and(|(wanted, there)| same_members(&wanted, &there));
+    if same {
+        plan.zones = prior.zones.clone();
+    } else {
+        cx.require_replace(path!("zones"));
+    }
+}
+
+/// Chooses the zones where the configuration does not, and else checks that the cloud has them.
+async fn zones(connection: &Connection, config: &RegionModel, plan: &mut RegionModel) -> Result<(), Diagnostics> {
+    let offered =
+        connection.cloud.zones().await.map_err(|error| diagnostics::cloud("Cannot tell the zones of the region", &error))?;
+    match &config.zones {
+        Value::Null => {
+            plan.zones = Value::Known(offered.into_iter().take(DEFAULT_ZONES).map(Value::Known).collect());
+            Ok(())
+        }
+        Value::Unknown(_) => Ok(()),
+        Value::Known(zones) => {
+            let wrong = |(index, zone): (usize, &Value<String>)| {
+                let zone = zone.as_str().filter(|zone| !offered.iter().any(|offer| offer == zone))?;
+                Some(
+                    Diagnostic::error(format!("No zone `{zone}`"))
+                        .detail(format!(
+                            "`{}` offers {}.",
+                            connection.cloud.place(),
+                            offered.iter().map(|offer| format!("`{offer}`")).collect::<Vec<_>>().join(", ")
+                        ))
+                        .at(path!("zones", [index])),
+                )
+            };
+            let wrong: Diagnostics = zones.iter().enumerate().filter_map(wrong).collect();
+            wrong.into_result()
+        }
+    }
+}
+
+async fn roots(connection: &Connection) -> Result<Vec<Root>, Diagnostic> {
+    connection.cloud.roots(Kind::Region).await.map_err(|error| diagnostics::cloud("Cannot tell which regions exist", &error))
+}
+
+/// That the range meets no other network of the account in that place. A network of this region's own name is no other.
+async fn check_overlap(connection: &Connection, id: &RegionId, cidr: Ipv4Net, roots: &[Root]) -> Result<(), Diagnostic> {
+    let networks =
+        connection.cloud.networks().await.map_err(|error| diagnostics::cloud("Cannot tell which networks exist", &error))?;
+    overlap(id, cidr, roots, &networks).map_or(Ok(()), Err)
+}
+
+fn overlap(id: &RegionId, cidr: Ipv4Net, roots: &[Root], networks: &[(String, Ipv4Net)]) -> Option<Diagnostic> {
+    let own = |network: &str| roots.iter().any(|root| root.id == network && root.scope == id.scope());
+    let (network, range) = networks.iter().find(|(network, range)| networks::meet(cidr, *range) && !own(network))?;
+    let whose = roots.iter().find(|root| root.id == *network).map_or_else(
+        || "It is not this provider's.".to_owned(),
+        |root| format!("It is the one of region `{}` in environment `{}`.", root.name, root.scope.environment),
+    );
+    Some(
+        Diagnostic::error(format!("`{cidr}` meets the network `{network}`"))
+            .detail(format!("Network `{network}` in `{}` has the range `{range}`. {whose} Choose another range.", id.place))
+            .at(path!("cidr_block")),
+    )
+}
+
+/// Says what the create will meet.
+async fn announce(
+    cx: &PlanContext<Configured>,
+    connection: &Connection,
+    id: &RegionId,
+    roots: &[Root],
+) -> Result<(), Diagnostics> {
+    let decision = claims::decide(roots, &id.scope(), &id.name);
+    let mut kept = None;
+    let mut seen = false;
+    match &decision {
+        Decision::New => {}
+        Decision::InState(root) => seen = root.claim.as_ref().is_some_and(|claim| cx.provider.has_seen(&claim.0)),
+        Decision::TakeUp { root, .. } => {
+            let found = connection
+                .cloud
+                .read_region(&root.id)
+                .await
+                .map_err(|error| diagnostics::cloud(&format!("Cannot read region `{}`", id.name), &error))?;
+            kept = found.as_ref().map(what_stands);
+        }
+    }
+    if let Some(warning) = claims::plan_warning(&decision, &id.to_string(), kept.as_deref(), seen) {
+        cx.warn(warning);
+    }
+    Ok(())
+}
+
+/// What of a region stands, in a sentence.
+pub(super) fn what_stands(found: &RegionState) -> String {
+    let mut parts = vec!["The network".to_owned()];
+    match found.subnets.len() {
+        0 => {}
+        1 => parts.push("1 subnet".to_owned()),
+        several => parts.push(format!("{several} subnets")),
+    }
+    if found.ingress.is_some() {
+        parts.push("the ingress load balancer".to_owned());
+    }
+    if found.dns.is_some() {
+        parts.push("the DNS record".to_owned());
+    }
+    let last = parts.pop().unwrap_or_default();
+    if parts.is_empty() {
+        format!("{last} exists and is kept.")
+    } else {
+        format!("{} and {last} exist and are kept.", parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clouds::{Claim, DnsState, IngressState, Scope, Subnet};
+
+    use super::*;
+
+    fn id() -> RegionId {
+        "production/aws/us-east-1/nyc1".parse().unwrap()
+    }
+
+    fn range(text: &str) -> Ipv4Net {
+        text.parse().unwrap()
+    }
+
+    fn root(network: &str, environment: &str) -> Root {
+        Root {
+            kind: Kind::Region,
+            id: network.into(),
+            scope: Scope { environment: environment.into(), region: "nyc1".into() },
+            name: "nyc1".into(),
+            claim: Some(Claim("c".into())),
+            finished: true,
+            in_state: true,
+            cidr: None,
+            tags: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_range_that_meets_another_network_is_refused_with_its_owner() {
+        let networks = [("vpc-1".to_owned(), range("10.10.0.0/16")), ("vpc-2".to_owned(), range("172.31.0.0/16"))];
+        let roots = [root("vpc-1", "staging")];
+        insta::assert_snapshot!(
+            overlap(&id(), range("10.10.128.0/20"), &roots, &networks).unwrap(),
+            @"cidr_block: `10.10.128.0/20` meets the network `vpc-1`: Network `vpc-1` in `aws/us-east-1` has the range `10.10.0.0/16`. It is the one of region `nyc1` in environment `staging`. Choose another range."
+        );
+        insta::assert_snapshot!(
+            overlap(&id(), range("172.31.0.0/16"), &roots, &networks).unwrap(),
+            @"cidr_block: `172.31.0.0/16` meets the network `vpc-2`: Network `vpc-2` in `aws/us-east-1` has the range `172.31.0.0/16`. It is not this provider's. Choose another range."
+        );
+        assert_eq!(overlap(&id(), range("10.11.0.0/16"), &roots, &networks), None);
+    }
+
+    #[test]
+    fn a_region_does_not_meet_itself() {
+        let networks = [("vpc-1".to_owned(), range("10.10.0.0/16"))];
+        assert_eq!(overlap(&id(), range("10.10.0.0/16"), &[root("vpc-1", "production")], &networks), None);
+    }
+
+    #[test]
+    fn what_stands_is_counted() {
+        let subnet = |zone: &str| Subnet { id: format!("subnet-{zone}"), zone: zone.into(), cidr: range("10.10.0.0/20") };
+        let mut found = RegionState { network_id: "vpc-1".into(), ..RegionState::default() };
+        assert_eq!(what_stands(&found), "The network exists and is kept.");
+        found.subnets = vec![subnet("a"), subnet("b")];
+        assert_eq!(what_stands(&found), "The network and 2 subnets exist and are kept.");
+        found.ingress = Some(IngressState::default());
+        found.dns = Some(DnsState::default());
+        assert_eq!(
+            what_stands(&found),
+            "The network, 2 subnets, the ingress load balancer and the DNS record exist and are kept."
+        );
+    }
+
+    fn named(name: &str, provider_region: Value<String>) -> RegionModel {
+        super::super::read::blank(&RegionId { name: name.to_owned(), ..id() }, provider_region)
+    }
+
+    #[test]
+    fn the_name_says_the_cloud_region_unless_told() {
+        let by_name = place(&named("sfo1", Value::Null)).unwrap().unwrap();
+        assert_eq!(by_name.provider_region, "us-west-1");
+        let told = place(&named("blue", "lon1".into())).unwrap().unwrap();
+        assert_eq!(told.provider_region, "eu-west-2");
+        assert_eq!(place(&named("blue", Value::unknown())), Ok(None));
+        insta::assert_snapshot!(place(&named("blue", Value::Null)).unwrap_err(), @"
+        name: Unknown region name: `blue` is no region of `aws`: expected `nyc1` (us-east-1), `sfo1` (us-west-1), `lon1` (eu-west-2), or the cloud's own name such as `af-south-1`.
+
+        For a name of your own, say which region of the cloud it is with `provider_region`.
+        ");
+    }
+}
