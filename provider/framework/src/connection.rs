@@ -65,11 +65,13 @@ impl Socket {
         came: CancellationToken,
     ) -> ReceiverStream<io::Result<Connection>> {
         let (sender, receiver) = mpsc::channel(QUEUE);
+        let Self { listener, file } = self;
         tokio::spawn(async move {
+            let _file = file;
             loop {
                 let accepted = tokio::select! {
                     () = sender.closed() => return,
-                    accepted = self.listener.accept() => accepted,
+                    accepted = listener.accept() => accepted,
                 };
                 let Ok((stream, _)) = accepted else {
                     tokio::time::sleep(ACCEPT_AGAIN).await;
