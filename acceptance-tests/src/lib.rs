@@ -3,6 +3,10 @@
 //! Its parts are a cloud ([`ledger`] records and disturbs its calls), the nodes that the cloud's instances are
 //! ([`instance_feed`] hands them over), and real TCP load balancers between them.
 
+pub mod aws;
 pub mod instance_feed;
 pub mod ledger;
+pub mod load_balancer;
+pub mod python;
 pub mod terraform;
+pub mod world;

@@ -53,12 +53,6 @@ impl Workspace {
         &self.tool
     }
 
-    /// Leaves the directory standing, and says where it is.
-    pub fn keep(&mut self) -> &Path {
-        self.folder.disable_cleanup(true);
-        self.folder.path()
-    }
-
     /// What a shell has to have set to run the same commands.
     pub fn exports(&self) -> Vec<(String, String)> {
         let mut exports = self.environment.clone();

@@ -1,0 +1,187 @@
+//! S3's rules: bucket names and regions, deletion of empty buckets only, and what replication needs.
+
+use std::time::Instant;
+
+use http::{HeaderValue, Method, StatusCode};
+
+use super::answer::{Answer, Refusal};
+use super::moto::Caller;
+use super::request::{Request, Service};
+use super::xml::Element;
+use super::{Cloud, caller};
+
+/// Actions whose answers were compared with what AWS does.
+pub(crate) const REVIEWED: &[&str] = &[
+    "AbortMultipartUpload",
+    "CreateBucket",
+    "DeleteBucket",
+    "DeleteBucketLifecycle",
+    "DeleteBucketReplication",
+    "DeleteObject",
+    "DeleteObjects",
+    "GetBucketEncryption",
+    "GetBucketLifecycleConfiguration",
+    "GetBucketLocation",
+    "GetBucketPolicy",
+    "GetBucketReplication",
+    "GetBucketTagging",
+    "GetBucketVersioning",
+    "GetObject",
+    "GetPublicAccessBlock",
+    "HeadBucket",
+    "ListBuckets",
+    "ListMultipartUploads",
+    "ListObjectVersions",
+    "ListObjectsV2",
+    "PutBucketEncryption",
+    "PutBucketLifecycleConfiguration",
+    "PutBucketPolicy",
+    "PutBucketReplication",
+    "PutBucketTagging",
+    "PutBucketVersioning",
+    "PutObject",
+    "PutPublicAccessBlock",
+];
+
+pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
+    if !request.bucket.is_empty() && request.action != "CreateBucket" {
+        if let Some(elsewhere) = redirect(cloud, request) {
+            return Ok(elsewhere);
+        }
+    }
+    match request.action.as_str() {
+        "CreateBucket" => create(cloud, request, account).await,
+        "DeleteBucket" => delete(cloud, request, account).await,
+        "PutBucketReplication" => put_replication(cloud, request, account).await,
+        "Unknown" => Err(Refusal::new("MethodNotAllowed", "The specified method is not allowed against this resource.")
+            .with_status(StatusCode::METHOD_NOT_ALLOWED)),
+        _ => cloud.moto.forward(request, account).await,
+    }
+}
+
+/// A bucket is answered for by its own region only.
+fn redirect(cloud: &Cloud, request: &Request) -> Option<Answer> {
+    let region = cloud.state().bucket_regions.get(&request.bucket).cloned()?;
+    if region == request.region {
+        return None;
+    }
+    let refusal = Refusal::new(
+        "PermanentRedirect",
+        "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
+    )
+    .with_status(StatusCode::MOVED_PERMANENTLY);
+    let mut answer = refusal.answer(Service::S3);
+    answer.headers.insert("x-amz-bucket-region", HeaderValue::from_str(&region).ok()?);
+    if request.method == Method::HEAD {
+        answer.body = bytes::Bytes::new();
+    }
+    Some(answer)
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let inner = |letter: char| letters(letter) || letter == '-' || letter == '.';
+    let good = (3..=63).contains(&name.len())
+        && name.chars().all(inner)
+        && name.starts_with(letters)
+        && name.ends_with(letters)
+        && !name.contains("..")
+        && !name.starts_with("xn--")
+        && !name.ends_with("-s3alias")
+        && name.parse::<std::net::Ipv4Addr>().is_err();
+    if good { Ok(()) } else { Err(Refusal::new("InvalidBucketName", "The specified bucket is not valid.")) }
+}
+
+async fn create(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
+    check_name(&request.bucket)?;
+    let constraint = request.tree().text_of("LocationConstraint").to_owned();
+    let region = if constraint.is_empty() { "us-east-1" } else { constraint.as_str() };
+    if constraint == "us-east-1" {
+        return Err(Refusal::new("InvalidLocationConstraint", "The specified location-constraint is not valid"));
+    }
+    if request.region != "us-east-1" && region != request.region {
+        let what = if constraint.is_empty() { "unspecified" } else { &constraint };
+        return Err(Refusal::new(
+            "IllegalLocationConstraintException",
+            format!("The {what} location constraint is incompatible for the region specific endpoint this request was sent to."),
+        ));
+    }
+    let answer = cloud.moto.forward(request, account).await?;
+    if answer.is_ok() {
+        let mut state = cloud.state();
+        if state.bucket_regions.insert(request.bucket.clone(), region.to_owned()).is_none() {
+            state.born("CreateBucket", &request.bucket, Instant::now());
+        }
+    }
+    Ok(answer)
+}
+
+/// Whether anything is in a bucket: objects, versions, delete markers.
+async fn holds_something(cloud: &Cloud, caller: Caller<'_>, bucket: &str) -> Result<bool, Refusal> {
+    let tree = cloud.moto.rest("s3", caller, Method::GET, &format!("/{bucket}?versions"), String::new()).await?;
+    Ok(tree.elements().any(|element| ["Version", "DeleteMarker"].contains(&element.name.as_str())))
+}
+
+async fn delete(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
+    if holds_something(cloud, caller(request, account), &request.bucket).await? {
+        return Err(Refusal::new(
+            "BucketNotEmpty",
+            "The bucket you tried to delete is not empty. You must delete all versions in the bucket.",
+        )
+        .with_status(StatusCode::CONFLICT));
+    }
+    let answer = cloud.moto.forward(request, account).await?;
+    if answer.is_ok() {
+        cloud.state().bucket_regions.remove(&request.bucket);
+    }
+    Ok(answer)
+}
+
+fn invalid_request(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidRequest", message)
+}
+
+async fn is_versioned(cloud: &Cloud, caller: Caller<'_>, bucket: &str) -> Result<bool, Refusal> {
+    let tree = cloud.moto.rest("s3", caller, Method::GET, &format!("/{bucket}?versioning"), String::new()).await?;
+    Ok(tree.text_of("Status") == "Enabled")
+}
+
+/// Replication needs versioning at both ends and a role that has spread to S3.
+async fn put_replication(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
+    let caller = caller(request, account);
+    let config = request.tree();
+    if !is_versioned(cloud, caller, &request.bucket).await? {
+        return Err(invalid_request("Versioning must be 'Enabled' on the bucket to apply a replication configuration"));
+    }
+    for destination in config.all("Destination") {
+        let bucket = destination.text_of("Bucket").rsplit(':').next().unwrap_or_default().to_owned();
+        match is_versioned(cloud, caller, &bucket).await {
+            Ok(true) => {}
+            Ok(false) => return Err(invalid_request("Destination bucket must have versioning enabled.")),
+            Err(_) => return Err(invalid_request("Destination bucket must exist.")),
+        }
+    }
+    for rule in config.all("Rule") {
+        let filtered = rule.child("Filter").is_some();
+        if filtered && rule.child("DeleteMarkerReplication").is_none() {
+            return Err(invalid_request("DeleteMarkerReplication must be specified for this version of Cross Region Replication configuration schema."));
+        }
+        if filtered && rule.child("Priority").is_none() {
+            return Err(invalid_request("Priority must be specified for this version of Cross Region Replication configuration schema."));
+        }
+    }
+    let role = config.text_of("Role").to_owned();
+    let name = role.rsplit('/').next().unwrap_or_default().to_owned();
+    let usable_from = cloud.state().roles_usable_from.get(&(account.to_owned(), name)).copied();
+    if usable_from.is_none_or(|from| from > Instant::now()) {
+        return Err(Refusal::new("InvalidArgument", format!("Invalid role: `{role}` does not exist or cannot be used yet")));
+    }
+    cloud.moto.forward(request, account).await
+}
+
+/// The tags of a bucket, as pairs.
+pub(crate) async fn tags(cloud: &Cloud, caller: Caller<'_>, bucket: &str) -> Vec<(String, String)> {
+    let tree = cloud.moto.rest("s3", caller, Method::GET, &format!("/{bucket}?tagging"), String::new()).await;
+    let tree = tree.unwrap_or_else(|_| Element::new("Tagging"));
+    tree.all("Tag").iter().map(|tag| (tag.text_of("Key").to_owned(), tag.text_of("Value").to_owned())).collect()
+}
