@@ -36,33 +36,22 @@ messages!(
 
 impl Client {
     /// The one message of an answer.
-    pub(super) fn only<M: Message>(
-        &self,
-        call: &'static str,
-        messages: Vec<M>,
-    ) -> Result<M, Error> {
-        let message = messages.into_iter().next().ok_or_else(|| {
-            self.error(call, ErrorKind::Malformed("it holds no message".to_owned()))
-        })?;
+    pub(super) fn only<M: Message>(&self, call: &'static str, messages: Vec<M>) -> Result<M, Error> {
+        let message = messages
+            .into_iter()
+            .next()
+            .ok_or_else(|| self.error(call, ErrorKind::Malformed("it holds no message".to_owned())))?;
         self.check(call, message.metadata())?;
         Ok(message)
     }
 
     /// The failure that stands in a message's metadata, as the error that it is.
-    pub(super) fn check(
-        &self,
-        call: &'static str,
-        metadata: Option<&Metadata>,
-    ) -> Result<(), Error> {
+    pub(super) fn check(&self, call: &'static str, metadata: Option<&Metadata>) -> Result<(), Error> {
         let Some(metadata) = metadata else {
             return Ok(());
         };
         if let Some(status) = metadata.status.as_ref().filter(|status| status.code != 0) {
-            return Err(self.error_from_code(
-                call,
-                Code::from_i32(status.code),
-                status.message.clone(),
-            ));
+            return Err(self.error_from_code(call, Code::from_i32(status.code), status.message.clone()));
         }
         if !metadata.error.is_empty() {
             return Err(self.error_from_code(call, Code::Unknown, metadata.error.clone()));

@@ -50,65 +50,36 @@ impl Drop for Connection {
 
 impl Connection {
     /// Dials, shakes hands, and starts to drive the connection. The caller bounds the time.
-    pub(super) async fn open(
-        host: &str,
-        port: u16,
-        name: ServerName<'static>,
-        tls: &TlsConnector,
-    ) -> Result<Self, ErrorKind> {
+    pub(super) async fn open(host: &str, port: u16, name: ServerName<'static>, tls: &TlsConnector) -> Result<Self, ErrorKind> {
         let unreachable = |error: io::Error| ErrorKind::Unreachable(error.to_string());
-        let tcp = TcpStream::connect((host, port))
-            .await
-            .map_err(unreachable)?;
+        let tcp = TcpStream::connect((host, port)).await.map_err(unreachable)?;
         tcp.set_nodelay(true).map_err(unreachable)?;
-        let stream = tls
-            .connect(name, tcp)
-            .await
-            .map_err(|error| refusal(&error).unwrap_or_else(|| unreachable(error)))?;
+        let stream = tls.connect(name, tcp).await.map_err(|error| refusal(&error).unwrap_or_else(|| unreachable(error)))?;
         let refusal = Arc::new(OnceLock::new());
-        let stream = Watched {
-            stream,
-            refusal: Arc::clone(&refusal),
-        };
+        let stream = Watched { stream, refusal: Arc::clone(&refusal) };
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_AFTER)
             .keep_alive_timeout(PING_ANSWERED_WITHIN)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| {
-                refusal
-                    .get()
-                    .cloned()
-                    .unwrap_or_else(|| ErrorKind::Unreachable(error.to_string()))
-            })?;
+            .map_err(|error| refusal.get().cloned().unwrap_or_else(|| ErrorKind::Unreachable(error.to_string())))?;
         let driver = tokio::spawn(async move {
             // Its calls learn of an error themselves.
             let _ = connection.await;
         });
-        Ok(Self {
-            sender,
-            driver,
-            refusal,
-            used: Mutex::new(Instant::now()),
-        })
+        Ok(Self { sender, driver, refusal, used: Mutex::new(Instant::now()) })
     }
 
     /// Whether a new call may use it.
     pub(super) fn is_fresh(&self) -> bool {
-        let used = *self
-            .used
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let used = *self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         !self.sender.is_closed() && self.refusal.get().is_none() && used.elapsed() < FRESH_FOR
     }
 
     /// Notes that the node answered.
     pub(super) fn touch(&self) {
-        *self
-            .used
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+        *self.used.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
     }
 
     /// Why the node (or we) refused the other's certificate, where that is what ended the connection.
@@ -118,9 +89,7 @@ impl Connection {
 
     /// A handle for one call.
     pub(super) fn http(self: &Arc<Self>) -> Http {
-        Http {
-            sender: self.sender.clone(),
-        }
+        Http { sender: self.sender.clone() }
     }
 }
 
@@ -163,19 +132,14 @@ impl Watched {
     fn look_for_alert(&mut self, context: &mut Context<'_>) {
         let mut space = [0; 256];
         let mut buffer = ReadBuf::new(&mut space);
-        if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_read(context, &mut buffer)
-        {
+        if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
             self.note(&error);
         }
     }
 }
 
 impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if let Poll::Ready(Err(error)) = &polled {
             self.note(error);
@@ -185,11 +149,7 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Err(_)) = &polled {
             self.look_for_alert(context);
@@ -212,9 +172,7 @@ impl AsyncWrite for Watched {
 
 /// Who refused whom, where an error of the stream says so.
 fn refusal(error: &io::Error) -> Option<ErrorKind> {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())?;
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())?;
     match tls {
         rustls::Error::AlertReceived(alert) => Some(ErrorKind::TlsRefused(format!("{alert:?}"))),
         rustls::Error::InvalidCertificate(why) => Some(ErrorKind::Untrusted(why.to_string())),

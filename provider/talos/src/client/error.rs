@@ -97,14 +97,7 @@ impl ErrorKind {
         match self {
             Self::Unreachable(_) | Self::DeadlineExceeded(_) | Self::Unavailable(_) => true,
             Self::Other { code, .. } => {
-                matches!(
-                    code,
-                    Code::Unknown
-                        | Code::Internal
-                        | Code::Aborted
-                        | Code::ResourceExhausted
-                        | Code::Cancelled
-                )
+                matches!(code, Code::Unknown | Code::Internal | Code::Aborted | Code::ResourceExhausted | Code::Cancelled)
             }
             _ => false,
         }

@@ -39,10 +39,7 @@ impl Client {
         const CALL: &str = "Bootstrap";
         let answer = self
             .machine(CALL, Repeat::No, |mut api| async move {
-                Ok(api
-                    .bootstrap(self.request(wire::BootstrapRequest::default()))
-                    .await?
-                    .into_inner())
+                Ok(api.bootstrap(self.request(wire::BootstrapRequest::default())).await?.into_inner())
             })
             .await?;
         self.only(CALL, answer.messages).map(drop)
@@ -53,12 +50,7 @@ impl Client {
         const CALL: &str = "EtcdMemberList";
         let answer = self
             .machine(CALL, Repeat::Yes, |mut api| async move {
-                Ok(api
-                    .etcd_member_list(
-                        self.request(wire::EtcdMemberListRequest { query_local: true }),
-                    )
-                    .await?
-                    .into_inner())
+                Ok(api.etcd_member_list(self.request(wire::EtcdMemberListRequest { query_local: true })).await?.into_inner())
             })
             .await?;
         let mut members: Vec<EtcdMember> = self
@@ -81,20 +73,10 @@ impl Client {
     pub async fn etcd_status(&self) -> Result<EtcdStatus, Error> {
         const CALL: &str = "EtcdStatus";
         let answer = self
-            .machine(CALL, Repeat::Yes, |mut api| async move {
-                Ok(api.etcd_status(self.request(())).await?.into_inner())
-            })
+            .machine(CALL, Repeat::Yes, |mut api| async move { Ok(api.etcd_status(self.request(())).await?.into_inner()) })
             .await?;
-        let status = self
-            .only(CALL, answer.messages)?
-            .member_status
-            .unwrap_or_default();
-        Ok(EtcdStatus {
-            member: status.member_id,
-            leader: status.leader,
-            learner: status.is_learner,
-            errors: status.errors,
-        })
+        let status = self.only(CALL, answer.messages)?.member_status.unwrap_or_default();
+        Ok(EtcdStatus { member: status.member_id, leader: status.leader, learner: status.is_learner, errors: status.errors })
     }
 
     /// Moves the leadership to another member, whose name is answered; `None` where this node did not lead.
@@ -102,12 +84,7 @@ impl Client {
         const CALL: &str = "EtcdForfeitLeadership";
         let answer = self
             .machine(CALL, Repeat::No, |mut api| async move {
-                Ok(api
-                    .etcd_forfeit_leadership(
-                        self.request(wire::EtcdForfeitLeadershipRequest::default()),
-                    )
-                    .await?
-                    .into_inner())
+                Ok(api.etcd_forfeit_leadership(self.request(wire::EtcdForfeitLeadershipRequest::default())).await?.into_inner())
             })
             .await?;
         Ok(Some(self.only(CALL, answer.messages)?.member).filter(|member| !member.is_empty()))
@@ -118,10 +95,7 @@ impl Client {
         const CALL: &str = "EtcdLeaveCluster";
         let answer = self
             .machine(CALL, Repeat::No, |mut api| async move {
-                Ok(api
-                    .etcd_leave_cluster(self.request(wire::EtcdLeaveClusterRequest::default()))
-                    .await?
-                    .into_inner())
+                Ok(api.etcd_leave_cluster(self.request(wire::EtcdLeaveClusterRequest::default())).await?.into_inner())
             })
             .await?;
         self.only(CALL, answer.messages).map(drop)
@@ -133,9 +107,7 @@ impl Client {
         let answer = self
             .machine(CALL, Repeat::No, |mut api| async move {
                 Ok(api
-                    .etcd_remove_member_by_id(
-                        self.request(wire::EtcdRemoveMemberByIdRequest { member_id: id }),
-                    )
+                    .etcd_remove_member_by_id(self.request(wire::EtcdRemoveMemberByIdRequest { member_id: id }))
                     .await?
                     .into_inner())
             })

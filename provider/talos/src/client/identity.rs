@@ -38,16 +38,8 @@ pub enum IdentityError {
 impl Identity {
     /// From PEM: one or more CA certificates, the client's certificate (chain), and its private key in PKCS#8, SEC1 or
     /// PKCS#1, or under Talos' own label `ED25519 PRIVATE KEY`. Nothing is checked before it is used.
-    pub fn new(
-        ca: impl Into<String>,
-        certificate: impl Into<String>,
-        key: Zeroizing<String>,
-    ) -> Self {
-        Self {
-            ca: ca.into(),
-            certificate: certificate.into(),
-            key,
-        }
+    pub fn new(ca: impl Into<String>, certificate: impl Into<String>, key: Zeroizing<String>) -> Self {
+        Self { ca: ca.into(), certificate: certificate.into(), key }
     }
 
     /// The client's certificate, PEM.
@@ -69,39 +61,27 @@ impl Identity {
     pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, IdentityError> {
         let mut roots = RootCertStore::empty();
         for authority in self.authorities()? {
-            roots
-                .add(authority)
-                .map_err(|_| IdentityError::Certificate {
-                    what: "certificate authority",
-                })?;
+            roots.add(authority).map_err(|_| IdentityError::Certificate { what: "certificate authority" })?;
         }
         let chain = certificates(&self.certificate, "client certificate")?;
         // Talos labels PKCS#8 this way for Ed25519; the content is the usual one.
         let key = Zeroizing::new(self.key.replace("ED25519 PRIVATE KEY", "PRIVATE KEY"));
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| IdentityError::Key)?;
-        let mut config =
-            ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_protocol_versions(&[&TLS13])
-                .map_err(|_| IdentityError::Key)?
-                .with_root_certificates(roots)
-                .with_client_auth_cert(chain, key)
-                .map_err(|_| IdentityError::Key)?;
+        let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|_| IdentityError::Key)?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .map_err(|_| IdentityError::Key)?;
         // A rebooted node knows no old session.
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
     }
 }
 
-fn certificates(
-    pem: &str,
-    what: &'static str,
-) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+fn certificates(pem: &str, what: &'static str) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let found = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| IdentityError::Certificate { what })?;
-    if found.is_empty() {
-        Err(IdentityError::Certificate { what })
-    } else {
-        Ok(found)
-    }
+    if found.is_empty() { Err(IdentityError::Certificate { what }) } else { Ok(found) }
 }

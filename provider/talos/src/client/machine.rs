@@ -51,19 +51,14 @@ impl Client {
     pub async fn version(&self) -> Result<Version, Error> {
         const CALL: &str = "Version";
         let answer = self
-            .machine(CALL, Repeat::Yes, |mut api| async move {
-                Ok(api.version(self.request(())).await?.into_inner())
-            })
+            .machine(CALL, Repeat::Yes, |mut api| async move { Ok(api.version(self.request(())).await?.into_inner()) })
             .await?;
         let message = self.only(CALL, answer.messages)?;
         let version = message.version.unwrap_or_default();
         Ok(Version {
             tag: version.tag,
             architecture: version.arch,
-            platform: message
-                .platform
-                .map(|platform| platform.name)
-                .unwrap_or_default(),
+            platform: message.platform.map(|platform| platform.name).unwrap_or_default(),
         })
     }
 
@@ -71,9 +66,7 @@ impl Client {
     pub async fn hostname(&self) -> Result<String, Error> {
         const CALL: &str = "Hostname";
         let answer = self
-            .machine(CALL, Repeat::Yes, |mut api| async move {
-                Ok(api.hostname(self.request(())).await?.into_inner())
-            })
+            .machine(CALL, Repeat::Yes, |mut api| async move { Ok(api.hostname(self.request(())).await?.into_inner()) })
             .await?;
         Ok(self.only(CALL, answer.messages)?.hostname)
     }
@@ -82,9 +75,7 @@ impl Client {
     pub async fn service_list(&self) -> Result<Vec<Service>, Error> {
         const CALL: &str = "ServiceList";
         let answer = self
-            .machine(CALL, Repeat::Yes, |mut api| async move {
-                Ok(api.service_list(self.request(())).await?.into_inner())
-            })
+            .machine(CALL, Repeat::Yes, |mut api| async move { Ok(api.service_list(self.request(())).await?.into_inner()) })
             .await?;
         let services = self.only(CALL, answer.messages)?.services;
         Ok(services
@@ -92,10 +83,7 @@ impl Client {
             .map(|service| Service {
                 id: service.id,
                 state: service.state,
-                healthy: service
-                    .health
-                    .filter(|health| !health.unknown)
-                    .map(|health| health.healthy),
+                healthy: service.health.filter(|health| !health.unknown).map(|health| health.healthy),
                 message: service
                     .events
                     .and_then(|log| log.events.into_iter().next_back())
@@ -106,11 +94,7 @@ impl Client {
     }
 
     /// Gives the node a whole machine config.
-    pub async fn apply_configuration(
-        &self,
-        config: &str,
-        mode: ApplyMode,
-    ) -> Result<Applied, Error> {
+    pub async fn apply_configuration(&self, config: &str, mode: ApplyMode) -> Result<Applied, Error> {
         self.apply(config, mode, false).await
     }
 
@@ -128,28 +112,17 @@ impl Client {
             ApplyMode::Staged => Mode::Staged,
         };
         let answer = self
-            .machine(
-                CALL,
-                if dry_run { Repeat::Yes } else { Repeat::No },
-                |mut api| {
-                    let request = wire::ApplyConfigurationRequest {
-                        data: config.as_bytes().to_vec(),
-                        mode: mode.into(),
-                        dry_run,
-                        try_mode_timeout: None,
-                    };
-                    async move {
-                        Ok(api
-                            .apply_configuration(self.request(request))
-                            .await?
-                            .into_inner())
-                    }
-                },
-            )
+            .machine(CALL, if dry_run { Repeat::Yes } else { Repeat::No }, |mut api| {
+                let request = wire::ApplyConfigurationRequest {
+                    data: config.as_bytes().to_vec(),
+                    mode: mode.into(),
+                    dry_run,
+                    try_mode_timeout: None,
+                };
+                async move { Ok(api.apply_configuration(self.request(request)).await?.into_inner()) }
+            })
             .await?;
-        Ok(Applied {
-            warnings: self.only(CALL, answer.messages)?.warnings,
-        })
+        Ok(Applied { warnings: self.only(CALL, answer.messages)?.warnings })
     }
 
     /// Orders a reboot, which begins after the answer.
@@ -157,10 +130,7 @@ impl Client {
         const CALL: &str = "Reboot";
         let answer = self
             .machine(CALL, Repeat::No, |mut api| async move {
-                Ok(api
-                    .reboot(self.request(wire::RebootRequest::default()))
-                    .await?
-                    .into_inner())
+                Ok(api.reboot(self.request(wire::RebootRequest::default())).await?.into_inner())
             })
             .await?;
         self.only(CALL, answer.messages).map(drop)
@@ -173,12 +143,7 @@ impl Client {
             .map(|id| id.trim().to_owned())
             .ok()
             .filter(|id| !id.is_empty())
-            .ok_or_else(|| {
-                self.error(
-                    "Read",
-                    ErrorKind::Malformed("the boot id is not text".to_owned()),
-                )
-            })
+            .ok_or_else(|| self.error("Read", ErrorKind::Malformed("the boot id is not text".to_owned())))
     }
 
     /// A file of the node.
@@ -186,9 +151,7 @@ impl Client {
         const CALL: &str = "Read";
         let chunks = self
             .machine(CALL, Repeat::Yes, |mut api| {
-                let request = wire::ReadRequest {
-                    path: path.to_owned(),
-                };
+                let request = wire::ReadRequest { path: path.to_owned() };
                 async move {
                     let mut stream = api.read(self.request(request)).await?.into_inner();
                     let mut chunks = Vec::new();

@@ -24,19 +24,13 @@ pub struct Clients {
 impl Clients {
     /// With an identity that all nodes know: the cluster's CA and an `os:admin` certificate.
     pub fn new(identity: &Identity) -> Result<Self, IdentityError> {
-        Ok(Self {
-            tls: identity.tls()?,
-            nodes: Mutex::default(),
-        })
+        Ok(Self { tls: identity.tls()?, nodes: Mutex::default() })
     }
 
     /// The client of one node; see [`Client::new`] for the address.
     pub fn node(&self, address: &str) -> Client {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        nodes
-            .entry(address.to_owned())
-            .or_insert_with(|| Client::with_tls(address, Arc::clone(&self.tls)))
-            .clone()
+        nodes.entry(address.to_owned()).or_insert_with(|| Client::with_tls(address, Arc::clone(&self.tls))).clone()
     }
 
     /// Asks each node once, all at one time, with this deadline for each call. Nodes that do not answer bear their
@@ -58,9 +52,6 @@ impl Clients {
                 async move { (client.address().to_owned(), answer.await) }
             })
             .collect();
-        stream::iter(asked)
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await
+        stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
     }
 }

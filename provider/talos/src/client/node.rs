@@ -3,10 +3,7 @@
 use std::{future::Future, net::IpAddr, sync::Arc, time::Duration};
 
 use http::Uri;
-use proto::{
-    cosi::resource::state_client::StateClient,
-    talos::machine::machine_service_client::MachineServiceClient,
-};
+use proto::{cosi::resource::state_client::StateClient, talos::machine::machine_service_client::MachineServiceClient};
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     sync::Mutex,
@@ -82,10 +79,7 @@ impl Client {
     /// The same client with another deadline for each call.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
-        Self {
-            node: Arc::clone(&self.node),
-            deadline,
-        }
+        Self { node: Arc::clone(&self.node), deadline }
     }
 
     /// The address as it was given.
@@ -94,19 +88,10 @@ impl Client {
     }
 
     pub(super) fn error(&self, call: &'static str, kind: ErrorKind) -> Error {
-        Error {
-            node: self.node.address.clone(),
-            call,
-            kind,
-        }
+        Error { node: self.node.address.clone(), call, kind }
     }
 
-    pub(super) fn error_from_code(
-        &self,
-        call: &'static str,
-        code: tonic::Code,
-        message: String,
-    ) -> Error {
+    pub(super) fn error_from_code(&self, call: &'static str, code: tonic::Code, message: String) -> Error {
         self.error(call, ErrorKind::from_code(code, message, self.deadline))
     }
 
@@ -131,18 +116,12 @@ impl Client {
     }
 
     /// A method of COSI's state service.
-    pub(super) async fn state<T, F>(
-        &self,
-        call: &'static str,
-        method: impl Fn(StateClient<Http>) -> F,
-    ) -> Result<T, Error>
+    pub(super) async fn state<T, F>(&self, call: &'static str, method: impl Fn(StateClient<Http>) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Status>>,
     {
         self.call(call, Repeat::Yes, |http, origin| {
-            method(
-                StateClient::with_origin(http, origin).max_decoding_message_size(LARGEST_MESSAGE),
-            )
+            method(StateClient::with_origin(http, origin).max_decoding_message_size(LARGEST_MESSAGE))
         })
         .await
     }
@@ -154,55 +133,33 @@ impl Client {
         request
     }
 
-    async fn call<T, F>(
-        &self,
-        call: &'static str,
-        repeat: Repeat,
-        method: impl Fn(Http, Uri) -> F,
-    ) -> Result<T, Error>
+    async fn call<T, F>(&self, call: &'static str, repeat: Repeat, method: impl Fn(Http, Uri) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Status>>,
     {
         let deadline = Instant::now() + self.deadline;
         loop {
-            let (connection, reused) = self
-                .connection(deadline)
-                .await
-                .map_err(|kind| self.error(call, kind))?;
-            let outcome = timeout_at(
-                deadline,
-                method(connection.http(), Uri::from_static("https://apid")),
-            )
-            .await;
+            let (connection, reused) = self.connection(deadline).await.map_err(|kind| self.error(call, kind))?;
+            let outcome = timeout_at(deadline, method(connection.http(), Uri::from_static("https://apid"))).await;
             let (kind, broken) = match outcome {
                 Ok(Ok(answer)) => {
                     connection.touch();
                     return Ok(answer);
                 }
                 Ok(Err(status)) if is_local(&status) => {
-                    let kind = connection
-                        .refusal()
-                        .unwrap_or_else(|| ErrorKind::Unreachable(root_cause(&status)));
+                    let kind = connection.refusal().unwrap_or_else(|| ErrorKind::Unreachable(root_cause(&status)));
                     (kind, true)
                 }
                 Ok(Err(status)) => {
                     connection.touch();
-                    let kind = ErrorKind::from_code(
-                        status.code(),
-                        status.message().to_owned(),
-                        self.deadline,
-                    );
+                    let kind = ErrorKind::from_code(status.code(), status.message().to_owned(), self.deadline);
                     return Err(self.error(call, kind));
                 }
                 // Slow or half-open: nothing tells which, so the next call gets a connection of its own.
                 Err(_) => (ErrorKind::DeadlineExceeded(self.deadline), false),
             };
             self.discard(&connection).await;
-            if !(broken
-                && reused
-                && repeat == Repeat::Yes
-                && matches!(kind, ErrorKind::Unreachable(_)))
-            {
+            if !(broken && reused && repeat == Repeat::Yes && matches!(kind, ErrorKind::Unreachable(_))) {
                 return Err(self.error(call, kind));
             }
         }
@@ -210,24 +167,16 @@ impl Client {
 
     /// The connection in use, or a new one; whether it had been used before.
     async fn connection(&self, deadline: Instant) -> Result<(Arc<Connection>, bool), ErrorKind> {
-        let late = |_| {
-            ErrorKind::Unreachable(format!(
-                "no connection within {} s",
-                CONNECT_WITHIN.min(self.deadline).as_secs_f32()
-            ))
-        };
+        let late =
+            |_| ErrorKind::Unreachable(format!("no connection within {} s", CONNECT_WITHIN.min(self.deadline).as_secs_f32()));
         // Held while connecting: calls that come meanwhile share what comes of it.
-        let mut current = timeout_at(deadline, self.node.connection.lock())
-            .await
-            .map_err(late)?;
+        let mut current = timeout_at(deadline, self.node.connection.lock()).await.map_err(late)?;
         if let Some(connection) = current.as_ref().filter(|connection| connection.is_fresh()) {
             return Ok((Arc::clone(connection), true));
         }
         let node = &self.node;
         let open = Connection::open(&node.host, node.port, node.name.clone(), &node.tls);
-        let opened = timeout(CONNECT_WITHIN.min(self.deadline), open)
-            .await
-            .map_err(late)??;
+        let opened = timeout(CONNECT_WITHIN.min(self.deadline), open).await.map_err(late)??;
         let opened = Arc::new(opened);
         *current = Some(Arc::clone(&opened));
         Ok((opened, false))
@@ -236,10 +185,7 @@ impl Client {
     /// Forgets a connection that failed, unless another call has replaced it already.
     async fn discard(&self, failed: &Arc<Connection>) {
         let mut current = self.node.connection.lock().await;
-        if current
-            .as_ref()
-            .is_some_and(|connection| Arc::ptr_eq(connection, failed))
-        {
+        if current.as_ref().is_some_and(|connection| Arc::ptr_eq(connection, failed)) {
             *current = None;
         }
     }

@@ -49,30 +49,16 @@ impl Cluster {
         let setup = |error: &dyn std::fmt::Display| Error::Setup(error.to_string());
         // kube takes the process's provider. Set already is just as well: it is this one.
         let _ = aws_lc_rs::default_provider().install_default();
-        let mut config = Config::new(
-            server
-                .parse()
-                .map_err(|error: http::uri::InvalidUri| setup(&error))?,
-        );
-        config.root_cert = Some(
-            identity
-                .authorities()?
-                .iter()
-                .map(|authority| authority.to_vec())
-                .collect(),
-        );
-        config.auth_info.client_certificate_data =
-            Some(BASE64_STANDARD.encode(identity.certificate()));
+        let mut config = Config::new(server.parse().map_err(|error: http::uri::InvalidUri| setup(&error))?);
+        config.root_cert = Some(identity.authorities()?.iter().map(|authority| authority.to_vec()).collect());
+        config.auth_info.client_certificate_data = Some(BASE64_STANDARD.encode(identity.certificate()));
         config.auth_info.client_key_data = Some(BASE64_STANDARD.encode(identity.key()).into());
         config.connect_timeout = Some(CONNECT_WITHIN);
         config.read_timeout = Some(ANSWER_WITHIN);
         // It would repeat an eviction that a disruption budget refuses; repeating is our callers' part.
         config.default_retry = false;
         let client = Client::try_from(config).map_err(|error| setup(&error))?;
-        Ok(Self {
-            client,
-            server: server.to_owned(),
-        })
+        Ok(Self { client, server: server.to_owned() })
     }
 
     /// The URL that is called.
@@ -83,76 +69,49 @@ impl Cluster {
     /// Asks `/readyz`.
     pub async fn ready(&self) -> Result<(), Error> {
         let call = || "readyz".to_owned();
-        let request = http::Request::get("/readyz")
-            .body(Vec::new())
-            .map_err(|error| Error::Setup(error.to_string()))?;
-        self.bounded(call, self.client.request_text(request))
-            .await
-            .map(drop)
+        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|error| Error::Setup(error.to_string()))?;
+        self.bounded(call, self.client.request_text(request)).await.map(drop)
     }
 
     /// The API server's version, like `v1.35.4`.
     pub async fn version(&self) -> Result<String, Error> {
-        let info = self
-            .bounded(|| "version".to_owned(), self.client.apiserver_version())
-            .await?;
+        let info = self.bounded(|| "version".to_owned(), self.client.apiserver_version()).await?;
         Ok(info.git_version)
     }
 
     /// All Node objects by name.
     pub async fn nodes(&self) -> Result<BTreeMap<String, Node>, Error> {
         let api: Api<core::Node> = Api::all(self.client.clone());
-        let nodes = self
-            .all(|| "list nodes".to_owned(), &api, ListParams::default())
-            .await?;
-        Ok(nodes
-            .into_iter()
-            .map(Node::from)
-            .map(|node| (node.name.clone(), node))
-            .collect())
+        let nodes = self.all(|| "list nodes".to_owned(), &api, ListParams::default()).await?;
+        Ok(nodes.into_iter().map(Node::from).map(|node| (node.name.clone(), node)).collect())
     }
 
     /// One Node object, where it exists.
     pub async fn node(&self, name: &str) -> Result<Option<Node>, Error> {
         let api: Api<core::Node> = Api::all(self.client.clone());
-        let found = self
-            .bounded(|| format!("get node {name}"), api.get_opt(name))
-            .await?;
-        Ok(found.map(Node::from))
+        match self.bounded(|| format!("get node {name}"), api.get(name)).await {
+            Ok(node) => Ok(Some(node.into())),
+            Err(error) if error.code() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lets no new pods on a node, or lets them again. 404 where there is no such node.
     pub async fn cordon(&self, name: &str, cordoned: bool) -> Result<(), Error> {
         let api: Api<core::Node> = Api::all(self.client.clone());
         let patch = Patch::Merge(json!({ "spec": { "unschedulable": cordoned } }));
-        let call = || {
-            format!(
-                "{} node {name}",
-                if cordoned { "cordon" } else { "uncordon" }
-            )
-        };
-        self.bounded(call, api.patch(name, &PatchParams::default(), &patch))
-            .await
-            .map(drop)
+        let call = || format!("{} node {name}", if cordoned { "cordon" } else { "uncordon" });
+        self.bounded(call, api.patch(name, &PatchParams::default(), &patch)).await.map(drop)
     }
 
     /// Deletes a Node object; with `uid` only if it is still that one. False where it is gone already.
     pub async fn delete_node(&self, name: &str, uid: Option<&str>) -> Result<bool, Error> {
         let api: Api<core::Node> = Api::all(self.client.clone());
         let parameters = DeleteParams {
-            preconditions: uid.map(|uid| Preconditions {
-                uid: Some(uid.to_owned()),
-                resource_version: None,
-            }),
+            preconditions: uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
             ..DeleteParams::default()
         };
-        match self
-            .bounded(
-                || format!("delete node {name}"),
-                api.delete(name, &parameters),
-            )
-            .await
-        {
+        match self.bounded(|| format!("delete node {name}"), api.delete(name, &parameters)).await {
             Ok(_) => Ok(true),
             // 409: another node has taken the name.
             Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(false),
@@ -177,12 +136,7 @@ impl Cluster {
     }
 
     /// All pages of a list.
-    pub(super) async fn all<K>(
-        &self,
-        call: impl Fn() -> String,
-        api: &Api<K>,
-        parameters: ListParams,
-    ) -> Result<Vec<K>, Error>
+    pub(super) async fn all<K>(&self, call: impl Fn() -> String, api: &Api<K>, parameters: ListParams) -> Result<Vec<K>, Error>
     where
         K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
     {
@@ -227,14 +181,8 @@ impl From<core::Node> for Node {
             name: node.metadata.name.unwrap_or_default(),
             uid: node.metadata.uid.unwrap_or_default(),
             ready,
-            unschedulable: node
-                .spec
-                .and_then(|spec| spec.unschedulable)
-                .unwrap_or_default(),
-            kubelet: status
-                .node_info
-                .map(|info| info.kubelet_version)
-                .unwrap_or_default(),
+            unschedulable: node.spec.and_then(|spec| spec.unschedulable).unwrap_or_default(),
+            kubelet: status.node_info.map(|info| info.kubelet_version).unwrap_or_default(),
         }
     }
 }

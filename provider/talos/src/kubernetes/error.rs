@@ -19,9 +19,7 @@ pub enum Error {
         reason: String,
     },
     /// The server's certificate is not of this cluster.
-    #[error(
-        "{call}: the Kubernetes API at `{server}` shows a certificate that is not this cluster's: {reason}"
-    )]
+    #[error("{call}: the Kubernetes API at `{server}` shows a certificate that is not this cluster's: {reason}")]
     Untrusted {
         /// What was asked.
         call: String,
@@ -71,33 +69,19 @@ impl Error {
     pub(super) fn from_kube(call: String, server: &str, error: &kube::Error) -> Self {
         let server = server.to_owned();
         if let kube::Error::Api(status) = error {
-            return Self::Refused {
-                call,
-                server,
-                code: status.code,
-                message: status.message.clone(),
-            };
+            return Self::Refused { call, server, code: status.code, message: status.message.clone() };
         }
         let mut innermost: &(dyn std::error::Error + 'static) = error;
         loop {
             if let Some(io) = innermost.downcast_ref::<std::io::Error>()
-                && let Some(rustls::Error::InvalidCertificate(why)) =
-                    io.get_ref().and_then(|inner| inner.downcast_ref())
+                && let Some(rustls::Error::InvalidCertificate(why)) = io.get_ref().and_then(|inner| inner.downcast_ref())
             {
-                return Self::Untrusted {
-                    call,
-                    server,
-                    reason: why.to_string(),
-                };
+                return Self::Untrusted { call, server, reason: why.to_string() };
             }
             match innermost.source() {
                 Some(source) => innermost = source,
                 None => {
-                    return Self::Unreachable {
-                        call,
-                        server,
-                        reason: innermost.to_string(),
-                    };
+                    return Self::Unreachable { call, server, reason: innermost.to_string() };
                 }
             }
         }

@@ -36,14 +36,8 @@ impl Cluster {
     pub async fn pods_to_move(&self, node: &str) -> Result<Vec<Pod>, Error> {
         let parameters = ListParams::default().fields(&format!("spec.nodeName={node}"));
         let api = self.everywhere::<core::Pod>();
-        let pods = self
-            .all(|| format!("list pods on node {node}"), &api, parameters)
-            .await?;
-        let mut pods: Vec<Pod> = pods
-            .into_iter()
-            .filter(has_to_move)
-            .map(Pod::from)
-            .collect();
+        let pods = self.all(|| format!("list pods on node {node}"), &api, parameters).await?;
+        let mut pods: Vec<Pod> = pods.into_iter().filter(has_to_move).map(Pod::from).collect();
         pods.sort();
         Ok(pods)
     }
@@ -53,10 +47,7 @@ impl Cluster {
         let api = self.api::<core::Pod>(&pod.namespace);
         let parameters = EvictParams {
             delete_options: Some(DeleteParams {
-                preconditions: Some(Preconditions {
-                    uid: Some(pod.uid.clone()),
-                    resource_version: None,
-                }),
+                preconditions: Some(Preconditions { uid: Some(pod.uid.clone()), resource_version: None }),
                 ..DeleteParams::default()
             }),
             ..EvictParams::default()
@@ -64,9 +55,7 @@ impl Cluster {
         let call = || format!("evict pod {}/{}", pod.namespace, pod.name);
         match self.bounded(call, api.evict(&pod.name, &parameters)).await {
             Ok(_) => Ok(Eviction::Accepted),
-            Err(Error::Refused {
-                code: 429, message, ..
-            }) => Ok(Eviction::Blocked(message)),
+            Err(Error::Refused { code: 429, message, .. }) => Ok(Eviction::Blocked(message)),
             // 404: gone. 409: another pod has its name.
             Err(error) if matches!(error.code(), Some(404 | 409)) => Ok(Eviction::Accepted),
             Err(error) => Err(error),
@@ -81,16 +70,8 @@ fn has_to_move(pod: &core::Pod) -> bool {
         .iter()
         .flatten()
         .any(|owner: &OwnerReference| owner.kind == "DaemonSet" && owner.controller == Some(true));
-    let mirror = pod
-        .metadata
-        .annotations
-        .iter()
-        .flatten()
-        .any(|(name, _)| name == MIRROR);
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
+    let mirror = pod.metadata.annotations.iter().flatten().any(|(name, _)| name == MIRROR);
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     !controlled_by_daemon_set && !mirror && !matches!(phase, Some("Succeeded" | "Failed"))
 }
 
@@ -112,23 +93,19 @@ mod tests {
 
     use super::has_to_move;
 
-    fn pod(metadata: serde_json::Value, phase: &str) -> core::Pod {
-        serde_json::from_value(json!({ "metadata": metadata, "status": { "phase": phase } }))
-            .expect("a pod")
+    fn pod(metadata: &serde_json::Value, phase: &str) -> core::Pod {
+        serde_json::from_value(json!({ "metadata": metadata, "status": { "phase": phase } })).expect("a pod")
     }
 
     #[test]
     fn a_drain_leaves_daemon_sets_mirrors_and_finished_pods_alone() {
         let owned_by = |kind: &str, controller: bool| json!({ "ownerReferences": [{ "apiVersion": "apps/v1", "kind": kind, "name": "x", "uid": "1", "controller": controller }] });
-        assert!(has_to_move(&pod(json!({}), "Running")));
-        assert!(has_to_move(&pod(owned_by("ReplicaSet", true), "Pending")));
-        assert!(has_to_move(&pod(owned_by("DaemonSet", false), "Running")));
-        assert!(!has_to_move(&pod(owned_by("DaemonSet", true), "Running")));
-        assert!(!has_to_move(&pod(
-            json!({ "annotations": { "kubernetes.io/config.mirror": "hash" } }),
-            "Running"
-        )));
-        assert!(!has_to_move(&pod(json!({}), "Succeeded")));
-        assert!(!has_to_move(&pod(json!({}), "Failed")));
+        assert!(has_to_move(&pod(&json!({}), "Running")));
+        assert!(has_to_move(&pod(&owned_by("ReplicaSet", true), "Pending")));
+        assert!(has_to_move(&pod(&owned_by("DaemonSet", false), "Running")));
+        assert!(!has_to_move(&pod(&owned_by("DaemonSet", true), "Running")));
+        assert!(!has_to_move(&pod(&json!({ "annotations": { "kubernetes.io/config.mirror": "hash" } }), "Running")));
+        assert!(!has_to_move(&pod(&json!({}), "Succeeded")));
+        assert!(!has_to_move(&pod(&json!({}), "Failed")));
     }
 }

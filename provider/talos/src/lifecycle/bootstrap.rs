@@ -29,25 +29,17 @@ pub enum Bootstrapped {
 
 /// Bootstraps etcd on `node`, and asks no other: on a second waiting node Talos would make a second cluster. Which node
 /// it is must be settled, and remembered outside, before the first call; only that node may ever be given again.
-pub async fn bootstrap(
-    node: &Client,
-    deadline: Instant,
-    progress: &Progress<'_>,
-) -> Result<Bootstrapped, Error> {
+pub async fn bootstrap(node: &Client, deadline: Instant, progress: &Progress<'_>) -> Result<Bootstrapped, Error> {
     let node = &node.with_deadline(ANSWER_WITHIN);
     let patience = &Mutex::new(Patience::default());
     until(STEP, deadline, progress, || async move {
         let answer = node.bootstrap().await;
-        judge(answer, &mut *patience.lock().await)
-            .map_err(|source| Error::Node { step: STEP, source })
+        judge(answer, &mut *patience.lock().await).map_err(|source| Error::Node { step: STEP, source })
     })
     .await
 }
 
-fn judge(
-    answer: Result<(), client::Error>,
-    patience: &mut Patience,
-) -> Result<Look<Bootstrapped>, client::Error> {
+fn judge(answer: Result<(), client::Error>, patience: &mut Patience) -> Result<Look<Bootstrapped>, client::Error> {
     let error = match answer {
         Ok(()) => return Ok(Look::Done(Bootstrapped::Now)),
         Err(error) => error,
@@ -57,12 +49,8 @@ fn judge(
         ErrorKind::FailedPrecondition(why) if NOT_YET.iter().any(|known| why.contains(known)) => {
             Ok(Look::NotYet(format!("`{}`: {why}", error.node)))
         }
-        ErrorKind::FailedPrecondition(_) | ErrorKind::NotFound(_) | ErrorKind::Malformed(_) => {
-            Err(error)
-        }
-        _ => patience
-            .bear(error)
-            .map(|error| Look::NotYet(error.to_string())),
+        ErrorKind::FailedPrecondition(_) | ErrorKind::NotFound(_) | ErrorKind::Malformed(_) => Err(error),
+        _ => patience.bear(error).map(|error| Look::NotYet(error.to_string())),
     }
 }
 
@@ -73,11 +61,7 @@ mod tests {
     use super::*;
 
     fn after(kind: ErrorKind) -> Result<Option<Bootstrapped>, ErrorKind> {
-        let error = client::Error {
-            node: "10.0.0.1".to_owned(),
-            call: "Bootstrap",
-            kind,
-        };
+        let error = client::Error { node: "10.0.0.1".to_owned(), call: "Bootstrap", kind };
         match judge(Err(error), &mut Patience::default()) {
             Ok(Look::Done(done)) => Ok(Some(done)),
             Ok(Look::NotYet(_)) => Ok(None),
@@ -100,10 +84,7 @@ mod tests {
             ErrorKind::DeadlineExceeded(ANSWER_WITHIN),
             ErrorKind::Unavailable("machined restarts".to_owned()),
             ErrorKind::Untrusted("not valid yet".to_owned()),
-            ErrorKind::Other {
-                code: Code::Internal,
-                message: String::new(),
-            },
+            ErrorKind::Other { code: Code::Internal, message: String::new() },
         ] {
             assert_eq!(after(kind.clone()), Ok(None), "{kind}");
         }
@@ -112,14 +93,10 @@ mod tests {
     #[test]
     fn what_does_not_pass_ends_it() {
         for kind in [
-            ErrorKind::FailedPrecondition(
-                "bootstrap can only be performed on a control plane node".to_owned(),
-            ),
+            ErrorKind::FailedPrecondition("bootstrap can only be performed on a control plane node".to_owned()),
             ErrorKind::Unimplemented("maintenance mode".to_owned()),
             ErrorKind::PermissionDenied("not authorized".to_owned()),
-            ErrorKind::InvalidArgument(
-                "etcd is not configured, bootstrap is not possible".to_owned(),
-            ),
+            ErrorKind::InvalidArgument("etcd is not configured, bootstrap is not possible".to_owned()),
         ] {
             assert_eq!(after(kind.clone()), Err(kind));
         }

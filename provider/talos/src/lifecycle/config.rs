@@ -49,38 +49,20 @@ pub async fn apply_config(
 ) -> Result<Outcome, Error> {
     let time = (deadline, progress);
     let patient = &node.with_deadline(APPLY_WITHIN);
-    if insist(time, || async move {
-        runs_with(node, config).await.map(Look::Done)
-    })
-    .await?
-    {
+    if insist(time, || async move { runs_with(node, config).await.map(Look::Done) }).await? {
         return Ok(Outcome::Unchanged);
     }
     let mode = match change {
         Change::InPlace => ApplyMode::NoReboot,
         Change::Reboot => ApplyMode::Staged,
     };
-    insist(time, || async move {
-        patient
-            .try_configuration(config, mode)
-            .await
-            .map(Look::Done)
-    })
-    .await?;
+    insist(time, || async move { patient.try_configuration(config, mode).await.map(Look::Done) }).await?;
     let before = match change {
         Change::InPlace => None,
-        Change::Reboot => {
-            Some(insist(time, || async move { node.boot_id().await.map(Look::Done) }).await?)
-        }
+        Change::Reboot => Some(insist(time, || async move { node.boot_id().await.map(Look::Done) }).await?),
     };
     // Applying the same config twice is harmless, so a lost answer is asked for again.
-    let applied = insist(time, || async move {
-        patient
-            .apply_configuration(config, mode)
-            .await
-            .map(Look::Done)
-    })
-    .await?;
+    let applied = insist(time, || async move { patient.apply_configuration(config, mode).await.map(Look::Done) }).await?;
     if let Some(before) = &before {
         progress(&format!("{STEP}: `{}` reboots", node.address()));
         reboot(node, before, time).await?;
@@ -89,10 +71,7 @@ pub async fn apply_config(
         if runs_with(node, config).await? {
             return Ok(Look::Done(()));
         }
-        Ok(Look::NotYet(format!(
-            "`{}` does not run with the new one yet",
-            node.address()
-        )))
+        Ok(Look::NotYet(format!("`{}` does not run with the new one yet", node.address())))
     })
     .await?;
     Ok(match change {
@@ -122,10 +101,7 @@ async fn reboot(node: &Client, before: &str, time: (Instant, &Progress<'_>)) -> 
 
 /// Asks the node until it answers with what is looked for; what passes by itself is borne with, such as a connection
 /// that breaks or another application under way.
-async fn insist<T, F>(
-    (deadline, progress): (Instant, &Progress<'_>),
-    ask: impl Fn() -> F,
-) -> Result<T, Error>
+async fn insist<T, F>((deadline, progress): (Instant, &Progress<'_>), ask: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<Look<T>, client::Error>>,
 {
@@ -151,8 +127,7 @@ async fn runs_with(node: &Client, config: &str) -> Result<bool, client::Error> {
 
 fn same(one: &str, other: &str) -> bool {
     let documents = |text: &str| serde_saphyr::from_multiple::<serde_json::Value>(text);
-    one == other
-        || matches!((documents(one), documents(other)), (Ok(one), Ok(other)) if one == other)
+    one == other || matches!((documents(one), documents(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 #[cfg(test)]
@@ -161,10 +136,7 @@ mod tests {
 
     #[test]
     fn comments_order_and_quotes_make_no_other_config() {
-        assert!(same(
-            "a: 1\nb: {c: x}\n---\nkind: K\n",
-            "# words\nb:\n    c: \"x\"\na: 1\n---\nkind: K\n"
-        ));
+        assert!(same("a: 1\nb: {c: x}\n---\nkind: K\n", "# words\nb:\n    c: \"x\"\na: 1\n---\nkind: K\n"));
     }
 
     #[test]

@@ -36,12 +36,7 @@ pub enum Drained {
 /// and static ones stay.
 ///
 /// A node that is not to go away is let in again with [`Cluster::cordon`].
-pub async fn drain(
-    cluster: &Cluster,
-    node: &str,
-    deadline: Instant,
-    progress: &Progress<'_>,
-) -> Result<Drained, Error> {
+pub async fn drain(cluster: &Cluster, node: &str, deadline: Instant, progress: &Progress<'_>) -> Result<Drained, Error> {
     // Since when only pods that were told to go are left on a dead node.
     let only_leaving = &Mutex::new(None::<Instant>);
     until(STEP, deadline, progress, || async move {
@@ -54,11 +49,7 @@ pub async fn drain(
     .await
 }
 
-async fn look(
-    cluster: &Cluster,
-    name: &str,
-    only_leaving: &mut Option<Instant>,
-) -> Result<Look<Drained>, kubernetes::Error> {
+async fn look(cluster: &Cluster, name: &str, only_leaving: &mut Option<Instant>) -> Result<Look<Drained>, kubernetes::Error> {
     let Some(node) = cluster.node(name).await? else {
         return Ok(Look::Done(Drained::NotRegistered));
     };
@@ -73,10 +64,7 @@ async fn look(
     if staying.is_empty() && !node.ready {
         let since = *only_leaving.get_or_insert_with(Instant::now);
         if since.elapsed() >= DEAD_NODE_PODS_WAIT {
-            return Ok(Look::Done(Drained::Dead(
-                node.uid,
-                leaving.iter().map(full_name).collect(),
-            )));
+            return Ok(Look::Done(Drained::Dead(node.uid, leaving.iter().map(full_name).collect())));
         }
     } else {
         *only_leaving = None;
@@ -86,10 +74,7 @@ async fn look(
         (pod, outcome)
     });
     let outcomes: Vec<_> = stream::iter(evictions).buffered(AT_ONCE).collect().await;
-    let mut left: Vec<String> = leaving
-        .iter()
-        .map(|pod| format!("`{}` is leaving", full_name(pod)))
-        .collect();
+    let mut left: Vec<String> = leaving.iter().map(|pod| format!("`{}` is leaving", full_name(pod))).collect();
     for (pod, outcome) in outcomes {
         left.push(match outcome {
             Ok(Eviction::Accepted) => format!("`{}` is leaving", full_name(&pod)),
@@ -98,11 +83,7 @@ async fn look(
             Err(error) => return Err(error),
         });
     }
-    Ok(Look::NotYet(format!(
-        "{} pods on `{name}`; {}",
-        left.len(),
-        some_of(&left)
-    )))
+    Ok(Look::NotYet(format!("{} pods on `{name}`; {}", left.len(), some_of(&left))))
 }
 
 fn full_name(pod: &Pod) -> String {

@@ -38,27 +38,16 @@ pub async fn wait_etcd(
 
 /// Each node's own member list.
 pub(super) async fn lists(clients: &Clients, control_plane: &[String]) -> Lists {
-    clients
-        .each(control_plane, ASK_WITHIN, |node| async move {
-            node.etcd_members().await
-        })
-        .await
+    clients.each(control_plane, ASK_WITHIN, |node| async move { node.etcd_members().await }).await
 }
 
 /// Ends the waiting for an answer that it does not mend.
-pub(super) fn bear(
-    step: &'static str,
-    lists: Lists,
-    patience: &mut Patience,
-) -> Result<Lists, Error> {
+pub(super) fn bear(step: &'static str, lists: Lists, patience: &mut Patience) -> Result<Lists, Error> {
     lists
         .into_iter()
         .map(|(address, list)| match list {
             Ok(list) => Ok((address, Ok(list))),
-            Err(error) => patience
-                .bear(error)
-                .map(|error| (address, Err(error)))
-                .map_err(|source| Error::Node { step, source }),
+            Err(error) => patience.bear(error).map(|error| (address, Err(error))).map_err(|source| Error::Node { step, source }),
         })
         .collect()
 }
@@ -80,9 +69,7 @@ fn judge(lists: &Lists, count: usize) -> Look<Vec<EtcdMember>> {
     match (in_the_way.is_empty(), agreed.as_slice()) {
         (true, [members]) => Look::Done((*members).clone()),
         (true, []) => Look::NotYet("no node was asked".to_owned()),
-        (true, _) => Look::NotYet(
-            "the nodes list different members: there is more than one etcd cluster".to_owned(),
-        ),
+        (true, _) => Look::NotYet("the nodes list different members: there is more than one etcd cluster".to_owned()),
         (false, _) => Look::NotYet(some_of(&in_the_way)),
     }
 }
@@ -92,12 +79,11 @@ fn unfinished(list: &[EtcdMember], count: usize) -> Option<String> {
     if list.len() != count {
         return Some(format!("lists {} of {count} members", list.len()));
     }
-    list.iter()
-        .find_map(|member| match (member.name.as_str(), member.learner) {
-            ("", _) => Some("lists a member that has not started".to_owned()),
-            (name, true) => Some(format!("lists `{name}` as a learner")),
-            _ => None,
-        })
+    list.iter().find_map(|member| match (member.name.as_str(), member.learner) {
+        ("", _) => Some("lists a member that has not started".to_owned()),
+        (name, true) => Some(format!("lists `{name}` as a learner")),
+        _ => None,
+    })
 }
 
 /// How many of `voters` are a majority.
@@ -120,26 +106,14 @@ impl Others {
 }
 
 /// Looks at etcd through all nodes but `without`; says why where they do not agree.
-pub(super) async fn others(
-    clients: &Clients,
-    control_plane: &[String],
-    without: &str,
-) -> Result<Others, String> {
-    let rest: Vec<&String> = control_plane
-        .iter()
-        .filter(|address| *address != without)
-        .collect();
-    let seen = clients
-        .each(rest, ASK_WITHIN, |node| async move {
-            Ok((node.etcd_members().await?, node.etcd_status().await?))
-        })
-        .await;
+pub(super) async fn others(clients: &Clients, control_plane: &[String], without: &str) -> Result<Others, String> {
+    let rest: Vec<&String> = control_plane.iter().filter(|address| *address != without).collect();
+    let seen =
+        clients.each(rest, ASK_WITHIN, |node| async move { Ok((node.etcd_members().await?, node.etcd_status().await?)) }).await;
     summarise(seen)
 }
 
-fn summarise(
-    seen: BTreeMap<String, Result<(Vec<EtcdMember>, EtcdStatus), client::Error>>,
-) -> Result<Others, String> {
+fn summarise(seen: BTreeMap<String, Result<(Vec<EtcdMember>, EtcdStatus), client::Error>>) -> Result<Others, String> {
     let mut agreed: Option<Vec<EtcdMember>> = None;
     let mut healthy = 0;
     let mut silent = Vec::new();
@@ -207,11 +181,7 @@ pub async fn stale_members(
 ) -> Result<Vec<EtcdMember>, Error> {
     const STEP: &str = "etcd members";
     until(STEP, deadline, progress, || async move {
-        let own = clients
-            .each(control_plane, ASK_WITHIN, |node| async move {
-                node.etcd_member_id().await
-            })
-            .await;
+        let own = clients.each(control_plane, ASK_WITHIN, |node| async move { node.etcd_member_id().await }).await;
         let mut ids = BTreeSet::new();
         for answer in own.into_values() {
             match answer {
@@ -231,12 +201,7 @@ pub async fn stale_members(
         if list.iter().any(|member| member.name.is_empty()) && ids.len() < control_plane.len() {
             return Ok(Look::NotYet("a member has not started".to_owned()));
         }
-        Ok(Look::Done(
-            list.iter()
-                .filter(|member| !ids.contains(&member.id))
-                .cloned()
-                .collect(),
-        ))
+        Ok(Look::Done(list.iter().filter(|member| !ids.contains(&member.id)).cloned().collect()))
     })
     .await
 }
@@ -262,28 +227,16 @@ pub async fn remove_member(
         let left = others.voters() - usize::from(!member.learner);
         let needed = majority(left);
         if others.healthy < needed {
-            return Ok(Look::NotYet(format!(
-                "{} of {left} voters are healthy, and {needed} are needed",
-                others.healthy
-            )));
+            return Ok(Look::NotYet(format!("{} of {left} voters are healthy, and {needed} are needed", others.healthy)));
         }
         let mut refusals = Vec::new();
         for address in control_plane {
-            match clients
-                .node(address)
-                .with_deadline(REMOVE_WITHIN)
-                .etcd_remove_member(id)
-                .await
-            {
+            match clients.node(address).with_deadline(REMOVE_WITHIN).etcd_remove_member(id).await {
                 Ok(()) => {
-                    return Ok(Look::NotYet(format!(
-                        "member {id:016x} is removed, and still on a list"
-                    )));
+                    return Ok(Look::NotYet(format!("member {id:016x} is removed, and still on a list")));
                 }
                 Err(error) if matches!(error.kind, ErrorKind::NotFound(_)) => {
-                    return Ok(Look::NotYet(format!(
-                        "member {id:016x} is gone, and still on a list"
-                    )));
+                    return Ok(Look::NotYet(format!("member {id:016x} is gone, and still on a list")));
                 }
                 Err(error) if error.is_transient() => refusals.push(error.to_string()),
                 Err(source) => return Err(Error::Node { step: STEP, source }),
@@ -299,29 +252,15 @@ mod tests {
     use super::*;
 
     fn member(id: u64, name: &str, learner: bool) -> EtcdMember {
-        EtcdMember {
-            id,
-            name: name.to_owned(),
-            peer_urls: Vec::new(),
-            client_urls: Vec::new(),
-            learner,
-        }
+        EtcdMember { id, name: name.to_owned(), peer_urls: Vec::new(), client_urls: Vec::new(), learner }
     }
 
     fn three() -> Vec<EtcdMember> {
-        vec![
-            member(1, "a", false),
-            member(2, "b", false),
-            member(3, "c", false),
-        ]
+        vec![member(1, "a", false), member(2, "b", false), member(3, "c", false)]
     }
 
     fn look(lists: Vec<Vec<EtcdMember>>, count: usize) -> Result<usize, String> {
-        let lists = lists
-            .into_iter()
-            .enumerate()
-            .map(|(at, list)| (format!("10.0.0.{at}"), Ok(list)))
-            .collect();
+        let lists = lists.into_iter().enumerate().map(|(at, list)| (format!("10.0.0.{at}"), Ok(list))).collect();
         match judge(&lists, count) {
             Look::Done(members) => Ok(members.len()),
             Look::NotYet(why) => Err(why),
@@ -336,40 +275,24 @@ mod tests {
 
     #[test]
     fn one_list_that_lags_is_not() {
-        assert_eq!(
-            look(vec![three(), three()[..2].to_vec()], 3),
-            Err("`10.0.0.1` lists 2 of 3 members".to_owned())
-        );
+        assert_eq!(look(vec![three(), three()[..2].to_vec()], 3), Err("`10.0.0.1` lists 2 of 3 members".to_owned()));
     }
 
     #[test]
     fn a_learner_or_a_member_without_a_name_is_not() {
-        let learner = vec![
-            member(1, "a", false),
-            member(2, "b", false),
-            member(3, "c", true),
-        ];
+        let learner = vec![member(1, "a", false), member(2, "b", false), member(3, "c", true)];
         assert_eq!(
             look(vec![learner.clone(), learner], 3),
             Err("`10.0.0.0` lists `c` as a learner; `10.0.0.1` lists `c` as a learner".to_owned())
         );
         let nameless = vec![member(1, "a", false), member(2, "", false)];
-        assert_eq!(
-            look(vec![nameless], 2),
-            Err("`10.0.0.0` lists a member that has not started".to_owned())
-        );
+        assert_eq!(look(vec![nameless], 2), Err("`10.0.0.0` lists a member that has not started".to_owned()));
     }
 
     #[test]
     fn two_clusters_of_one_are_not_one_of_one() {
-        let why = look(
-            vec![vec![member(1, "a", false)], vec![member(2, "b", false)]],
-            1,
-        );
-        assert_eq!(
-            why,
-            Err("the nodes list different members: there is more than one etcd cluster".to_owned())
-        );
+        let why = look(vec![vec![member(1, "a", false)], vec![member(2, "b", false)]], 1);
+        assert_eq!(why, Err("the nodes list different members: there is more than one etcd cluster".to_owned()));
     }
 
     #[test]
@@ -385,16 +308,11 @@ mod tests {
             learner,
             errors: errors.iter().map(ToString::to_string).collect(),
         };
-        let seen = [
-            status(1, false, &[]),
-            status(0, false, &[]),
-            status(1, true, &[]),
-            status(1, false, &["no space"]),
-        ]
-        .into_iter()
-        .enumerate()
-        .map(|(at, status)| (at.to_string(), Ok((three(), status))))
-        .collect();
+        let seen = [status(1, false, &[]), status(0, false, &[]), status(1, true, &[]), status(1, false, &["no space"])]
+            .into_iter()
+            .enumerate()
+            .map(|(at, status)| (at.to_string(), Ok((three(), status))))
+            .collect();
         assert_eq!(summarise(seen).map(|others| others.healthy), Ok(1));
     }
 }

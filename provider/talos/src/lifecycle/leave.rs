@@ -40,7 +40,8 @@ pub async fn leave_etcd(
         return Err(Error::Refused {
             step: STEP,
             node: leaving.to_owned(),
-            reason: "it is the only control-plane node, and the last etcd member cannot leave: destroy the cluster instead".to_owned(),
+            reason: "it is the only control-plane node, and the last etcd member cannot leave: destroy the cluster instead"
+                .to_owned(),
         });
     }
     let node = &clients.node(leaving);
@@ -67,10 +68,12 @@ pub async fn leave_etcd(
         let needed = majority(remaining);
         if others.healthy < needed {
             let healthy = others.healthy;
-            return Ok(Look::NotYet(format!("without `{leaving}`, {healthy} of {remaining} voters are healthy, and {needed} are needed")));
+            return Ok(Look::NotYet(format!(
+                "without `{leaving}`, {healthy} of {remaining} voters are healthy, and {needed} are needed"
+            )));
         }
         match ask_to_leave(node).await {
-            Ok(()) => Ok(Look::NotYet(format!("`{leaving}` has left, and is still on a list"))),
+            Ok(()) => Ok(Look::NotYet(format!("`{leaving}` has left; the others' lists follow"))),
             Err(error) if error.is_transient() => Ok(Look::NotYet(error.to_string())),
             Err(source) => Err(Error::Node { step: STEP, source }),
         }
@@ -85,18 +88,13 @@ async fn member_of(node: &Client, listed: &[EtcdMember]) -> Result<Option<u64>, 
         return Ok(listed.iter().any(|member| member.id == id).then_some(id));
     }
     let name = node.hostname().await?;
-    Ok(listed
-        .iter()
-        .find(|member| member.name == name)
-        .map(|member| member.id))
+    Ok(listed.iter().find(|member| member.name == name).map(|member| member.id))
 }
 
 async fn ask_to_leave(node: &Client) -> Result<(), client::Error> {
     let status = node.with_deadline(ASK_WITHIN).etcd_status().await?;
     if status.leader == status.member {
-        node.with_deadline(LEAVE_WITHIN)
-            .etcd_forfeit_leadership()
-            .await?;
+        node.with_deadline(LEAVE_WITHIN).etcd_forfeit_leadership().await?;
     }
     match node.with_deadline(LEAVE_WITHIN).etcd_leave_cluster().await {
         // What it answers where it is no member any more.

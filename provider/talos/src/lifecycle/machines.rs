@@ -27,20 +27,13 @@ pub async fn wait_machines(
     deadline: Instant,
     progress: &Progress<'_>,
 ) -> Result<(), Error> {
-    every(
-        "machines",
-        clients,
-        nodes,
-        Passed::MayChange,
-        (deadline, progress),
-        |node| async move {
-            let status = node.machine_status().await?;
-            Ok(match in_the_way(&status, ready) {
-                None => Look::Done(()),
-                Some(why) => Look::NotYet(why),
-            })
-        },
-    )
+    every("machines", clients, nodes, Passed::MayChange, (deadline, progress), |node| async move {
+        let status = node.machine_status().await?;
+        Ok(match in_the_way(&status, ready) {
+            None => Look::Done(()),
+            Some(why) => Look::NotYet(why),
+        })
+    })
     .await
     .map(drop)
 }
@@ -54,11 +47,7 @@ fn in_the_way(status: &MachineStatus, ready: Ready) -> Option<String> {
         .unmet
         .iter()
         // `is not ready`, not `status is not available yet`: that one is not registered.
-        .filter(|unmet| {
-            !(ready == Ready::WithoutNode
-                && unmet.name == "nodeReady"
-                && unmet.reason.ends_with("is not ready"))
-        })
+        .filter(|unmet| !(ready == Ready::WithoutNode && unmet.name == "nodeReady" && unmet.reason.ends_with("is not ready")))
         .map(|unmet| format!("{}: {}", unmet.name, unmet.reason))
         .collect();
     match unmet.is_empty() {
@@ -74,15 +63,8 @@ mod tests {
     use crate::client::UnmetCondition;
 
     fn status(stage: Stage, ready: bool, unmet: &[(&str, &str)]) -> MachineStatus {
-        let unmet = unmet.iter().map(|(name, reason)| UnmetCondition {
-            name: (*name).to_owned(),
-            reason: (*reason).to_owned(),
-        });
-        MachineStatus {
-            stage,
-            ready,
-            unmet: unmet.collect(),
-        }
+        let unmet = unmet.iter().map(|(name, reason)| UnmetCondition { name: (*name).to_owned(), reason: (*reason).to_owned() });
+        MachineStatus { stage, ready, unmet: unmet.collect() }
     }
 
     #[test]
@@ -94,46 +76,26 @@ mod tests {
 
     #[test]
     fn a_rebooting_machine_that_says_ready_does_not() {
-        assert_eq!(
-            in_the_way(&status(Stage::Rebooting, true, &[]), Ready::WithNode),
-            Some("rebooting".to_owned())
-        );
+        assert_eq!(in_the_way(&status(Stage::Rebooting, true, &[]), Ready::WithNode), Some("rebooting".to_owned()));
     }
 
     #[test]
     fn a_node_that_waits_for_its_cni_counts_where_none_comes() {
-        let waits = status(
-            Stage::Running,
-            false,
-            &[("nodeReady", "node \"g3\" is not ready")],
-        );
+        let waits = status(Stage::Running, false, &[("nodeReady", "node \"g3\" is not ready")]);
         assert!(in_the_way(&waits, Ready::WithNode).is_some());
         assert_eq!(in_the_way(&waits, Ready::WithoutNode), None);
     }
 
     #[test]
     fn a_node_that_is_not_registered_never_counts() {
-        let unregistered = status(
-            Stage::Running,
-            false,
-            &[("nodeReady", "node \"g1\" status is not available yet")],
-        );
+        let unregistered = status(Stage::Running, false, &[("nodeReady", "node \"g1\" status is not available yet")]);
         assert!(in_the_way(&unregistered, Ready::WithoutNode).is_some());
     }
 
     #[test]
     fn a_control_plane_node_before_bootstrap_does_not_count() {
-        let waiting = status(
-            Stage::Running,
-            false,
-            &[
-                ("services", "etcd not running"),
-                ("nodeReady", "node \"g1\" is not ready"),
-            ],
-        );
-        assert_eq!(
-            in_the_way(&waiting, Ready::WithoutNode),
-            Some("services: etcd not running".to_owned())
-        );
+        let waiting =
+            status(Stage::Running, false, &[("services", "etcd not running"), ("nodeReady", "node \"g1\" is not ready")]);
+        assert_eq!(in_the_way(&waiting, Ready::WithoutNode), Some("services: etcd not running".to_owned()));
     }
 }

@@ -24,11 +24,7 @@ pub enum NodesAre {
 }
 
 /// Waits until the API server is ready for an administrator; answers its version.
-pub async fn wait_kubernetes(
-    cluster: &Cluster,
-    deadline: Instant,
-    progress: &Progress<'_>,
-) -> Result<String, Error> {
+pub async fn wait_kubernetes(cluster: &Cluster, deadline: Instant, progress: &Progress<'_>) -> Result<String, Error> {
     const STEP: &str = "Kubernetes API";
     let refused_since = &Mutex::new(None);
     until(STEP, deadline, progress, || async move {
@@ -38,8 +34,7 @@ pub async fn wait_kubernetes(
         };
         match found.await {
             Ok(version) => Ok(Look::Done(version)),
-            Err(error) => bear(STEP, error, &mut *refused_since.lock().await)
-                .map(|error| Look::NotYet(error.to_string())),
+            Err(error) => bear(STEP, error, &mut *refused_since.lock().await).map(|error| Look::NotYet(error.to_string())),
         }
     })
     .await
@@ -61,45 +56,29 @@ pub async fn wait_nodes(
                 nodes.retain(|name, _| names.contains(name));
                 Ok(judge(names, nodes, are))
             }
-            Err(error) => bear(STEP, error, &mut *refused_since.lock().await)
-                .map(|error| Look::NotYet(error.to_string())),
+            Err(error) => bear(STEP, error, &mut *refused_since.lock().await).map(|error| Look::NotYet(error.to_string())),
         }
     })
     .await
 }
 
-fn judge(
-    names: &[String],
-    nodes: BTreeMap<String, Node>,
-    are: NodesAre,
-) -> Look<BTreeMap<String, Node>> {
+fn judge(names: &[String], nodes: BTreeMap<String, Node>, are: NodesAre) -> Look<BTreeMap<String, Node>> {
     let missing: Vec<String> = names
         .iter()
         .filter_map(|name| match nodes.get(name) {
             None => Some(format!("`{name}` is not registered")),
-            Some(node) if are == NodesAre::Ready && !node.ready => {
-                Some(format!("`{name}` is not ready"))
-            }
+            Some(node) if are == NodesAre::Ready && !node.ready => Some(format!("`{name}` is not ready")),
             Some(_) => None,
         })
         .collect();
     if missing.is_empty() {
         Look::Done(nodes)
     } else {
-        Look::NotYet(format!(
-            "{} of {} nodes; {}",
-            names.len() - missing.len(),
-            names.len(),
-            some_of(&missing)
-        ))
+        Look::NotYet(format!("{} of {} nodes; {}", names.len() - missing.len(), names.len(), some_of(&missing)))
     }
 }
 
-fn bear(
-    step: &'static str,
-    error: kubernetes::Error,
-    refused_since: &mut Option<Instant>,
-) -> Result<kubernetes::Error, Error> {
+fn bear(step: &'static str, error: kubernetes::Error, refused_since: &mut Option<Instant>) -> Result<kubernetes::Error, Error> {
     if error.is_transient() {
         *refused_since = None;
         return Ok(error);
@@ -108,9 +87,6 @@ fn bear(
     if !setup && refused_since.get_or_insert_with(Instant::now).elapsed() < REFUSALS_BORNE_FOR {
         Ok(error)
     } else {
-        Err(Error::Kubernetes {
-            step,
-            source: error,
-        })
+        Err(Error::Kubernetes { step, source: error })
     }
 }

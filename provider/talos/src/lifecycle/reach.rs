@@ -37,21 +37,12 @@ pub async fn node_names(
     deadline: Instant,
     progress: &Progress<'_>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    every(
-        "node names",
-        clients,
-        nodes,
-        Passed::Stays,
-        (deadline, progress),
-        |node| async move {
-            match node.nodename().await {
-                Ok(name) => Ok(Look::Done(name)),
-                Err(error) if matches!(error.kind, ErrorKind::NotFound(_)) => {
-                    Ok(Look::NotYet("it has no name yet".to_owned()))
-                }
-                Err(error) => Err(error),
-            }
-        },
-    )
+    every("node names", clients, nodes, Passed::Stays, (deadline, progress), |node| async move {
+        match node.nodename().await {
+            Ok(name) => Ok(Look::Done(name)),
+            Err(error) if matches!(error.kind, ErrorKind::NotFound(_)) => Ok(Look::NotYet("it has no name yet".to_owned())),
+            Err(error) => Err(error),
+        }
+    })
     .await
 }

@@ -54,11 +54,7 @@ where
         }
         let wake = Instant::now() + pause.mul_f64(rand::random_range(0.8..1.2));
         if wake >= deadline {
-            return Err(Error::Deadline {
-                step,
-                waited: began.elapsed(),
-                seen,
-            });
+            return Err(Error::Deadline { step, waited: began.elapsed(), seen });
         }
         sleep_until(wake).await;
         pause = (pause * 3 / 2).min(LONGEST_PAUSE);
@@ -76,15 +72,8 @@ impl Patience {
     pub(super) fn bear(&mut self, error: client::Error) -> Result<client::Error, client::Error> {
         match &error.kind {
             ErrorKind::TlsRefused(_) | ErrorKind::Untrusted(_) => {
-                let since = *self
-                    .refused_since
-                    .entry(error.node.clone())
-                    .or_insert_with(Instant::now);
-                if since.elapsed() < REFUSALS_BORNE_FOR {
-                    Ok(error)
-                } else {
-                    Err(error)
-                }
+                let since = *self.refused_since.entry(error.node.clone()).or_insert_with(Instant::now);
+                if since.elapsed() < REFUSALS_BORNE_FOR { Ok(error) } else { Err(error) }
             }
             ErrorKind::Unauthenticated(_)
             | ErrorKind::PermissionDenied(_)
@@ -125,10 +114,7 @@ where
         if passed == Passed::MayChange {
             answers.clear();
         }
-        let asked: Vec<&String> = addresses
-            .iter()
-            .filter(|address| !answers.contains_key(*address))
-            .collect();
+        let asked: Vec<&String> = addresses.iter().filter(|address| !answers.contains_key(*address)).collect();
         let mut missing = Vec::new();
         for (address, answer) in clients.each(asked, ASK_WITHIN, &ask).await {
             match answer {
@@ -137,9 +123,7 @@ where
                 }
                 Ok(Look::NotYet(why)) => missing.push(format!("`{address}`: {why}")),
                 Err(error) => {
-                    let error = patience
-                        .bear(error)
-                        .map_err(|source| Error::Node { step, source })?;
+                    let error = patience.bear(error).map_err(|source| Error::Node { step, source })?;
                     missing.push(error.to_string());
                 }
             }
@@ -147,12 +131,7 @@ where
         if missing.is_empty() {
             return Ok(Look::Done(std::mem::take(answers)));
         }
-        Ok(Look::NotYet(format!(
-            "{} of {} nodes; {}",
-            answers.len(),
-            addresses.len(),
-            some_of(&missing)
-        )))
+        Ok(Look::NotYet(format!("{} of {} nodes; {}", answers.len(), addresses.len(), some_of(&missing))))
     })
     .await
 }
@@ -160,12 +139,7 @@ where
 /// The first few, and how many more.
 pub(super) fn some_of(items: &[String]) -> String {
     const SHOWN: usize = 4;
-    let shown = items
-        .iter()
-        .take(SHOWN)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
+    let shown = items.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
     match items.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown}; and {more} more"),
