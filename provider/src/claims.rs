@@ -149,9 +149,9 @@ pub(crate) fn held_by_a_state(root: &Root, import_id: &str) -> Diagnostic {
     ))
 }
 
-/// What a plan says of a root that its create will meet. `kept` tells what stands, in a sentence, where that is known;
-/// `seen` whether a row of this very state holds the root, which the plan then replaces.
-pub(crate) fn plan_warning(decision: &Decision<'_>, import_id: &str, kept: Option<&str>, seen: bool) -> Option<Diagnostic> {
+/// What a plan says of a root that its create will meet. `becomes` tells in sentences what stands and what is made of it,
+/// where that is known; `seen` whether a row of this very state holds the root, which the plan then replaces.
+pub(crate) fn plan_warning(decision: &Decision<'_>, import_id: &str, becomes: Option<&str>, seen: bool) -> Option<Diagnostic> {
     match decision {
         Decision::New => None,
         Decision::InState(_) if seen => None,
@@ -170,11 +170,11 @@ pub(crate) fn plan_warning(decision: &Decision<'_>, import_id: &str, kept: Optio
             } else {
                 "A create that did not end has left it."
             };
-            let kept = kept.map(|kept| format!(" {kept}")).unwrap_or_default();
-            Some(Diagnostic::warning(format!("`{resource}` `{}` stands partly and is gone on from", root.name)).detail(format!(
-                "`{}` exists already. {why}{kept} The apply takes it up and makes what is missing.",
-                root.id
-            )))
+            let becomes = becomes.unwrap_or("The apply takes it up and makes what is missing.");
+            Some(
+                Diagnostic::warning(format!("`{resource}` `{}` stands already", root.name))
+                    .detail(format!("`{}` exists. {why} {becomes}", root.id)),
+            )
         }
     }
 }
@@ -279,6 +279,42 @@ mod tests {
         let text = serde_json::to_string(&made).unwrap();
         assert_eq!(serde_json::from_str::<Remake>(&text).unwrap(), made);
         assert_eq!(serde_json::from_str::<Remake>("{}").unwrap(), Remake::default());
+    }
+
+    #[test]
+    fn a_plan_says_what_its_create_will_meet() {
+        let said = |root: &Root, becomes: Option<&str>, seen: bool| {
+            let roots = std::slice::from_ref(root);
+            let warning = plan_warning(&decide(roots, &scope(), "nyc1"), "production/aws/us-east-1/nyc1", becomes, seen);
+            warning.map(|warning| warning.to_string()).unwrap_or_default()
+        };
+        insta::assert_snapshot!(
+            said(&root("vpc-1", false, false), Some("The network and 2 subnets exist and are kept."), false),
+            @"`inferadb_region` `nyc1` stands already: `vpc-1` exists. A create that did not end has left it. The network and 2 subnets exist and are kept."
+        );
+        insta::assert_snapshot!(
+            said(&root("vpc-1", true, false), None, false),
+            @"`inferadb_region` `nyc1` stands already: `vpc-1` exists. It is finished, but no refresh has seen it in a state since, as when a run ends before its state is written. The apply takes it up and makes what is missing."
+        );
+        insta::assert_snapshot!(said(&root("vpc-1", true, true), None, false), @r"
+        `inferadb_region` `nyc1` stands in another state: Its root `vpc-1` bears a claim that this plan has not read from this state. Unless this plan replaces it, the apply will be refused: import it instead, with
+
+            terraform import inferadb_region.LABEL production/aws/us-east-1/nyc1
+        ");
+        assert_eq!(said(&root("vpc-1", true, true), None, true), "");
+    }
+
+    #[test]
+    fn a_create_that_meets_a_held_root_says_how_to_import_it() {
+        insta::assert_snapshot!(held_by_a_state(&root("vpc-1", true, true), "production/aws/us-east-1/nyc1"), @r"
+        `inferadb_region` `nyc1` exists already and stands in a Terraform state: Its root `vpc-1` belongs to environment `production`, region `nyc1`, and bears the claim of a row that some state holds. Nothing was made or changed.
+
+        To manage it from here, remove it from that other state and import it:
+
+            terraform import inferadb_region.LABEL production/aws/us-east-1/nyc1
+
+        If this plan replaces the object itself, `create_before_destroy` in its `lifecycle` block is the likely reason: two objects of one name cannot stand at once, so the old one has to go first. Remove `create_before_destroy`, or give the new object another name.
+        ");
     }
 
     #[test]

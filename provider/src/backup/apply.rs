@@ -40,8 +40,8 @@ pub(super) async fn update(cx: &Context, prior: &BackupModel, plan: BackupModel)
     let doing = format!("Cannot change backup store `{id}`");
     let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
     let claim = Claim(prior.claim.as_str().unwrap_or_default().to_owned());
-    let roots = cloud.roots(Kind::Backup).await.map_err(failed)?;
-    let root = claims::owned(&roots, &claim.0).ok_or_else(|| {
+    let root = cloud.root(Kind::Backup, &id.name).await.map_err(failed)?;
+    let root = claims::owned(root.as_slice(), &claim.0).ok_or_else(|| {
         Diagnostic::error(format!("Backup store `{id}` is gone")).detail(
             "No bucket bears the claim of this row of state any more, so nothing was changed. Run `terraform plan` to see what is to \
              be made again.",
@@ -68,9 +68,9 @@ pub(super) async fn delete(cx: &Context, planned: &Remake, prior: &BackupModel) 
     let failed = |error: clouds::Error| removal(&doing, &error);
 
     let claim = Claim(prior.claim.as_str().unwrap_or_default().to_owned());
-    let roots = cloud.roots(Kind::Backup).await.map_err(failed)?;
+    let root = cloud.root(Kind::Backup, &id.name).await.map_err(failed)?;
     // Another row's bucket, or none at all: for this row it is done.
-    let Some(root) = claims::owned(&roots, &claim.0) else { return Ok(()) };
+    let Some(root) = claims::owned(root.as_slice(), &claim.0) else { return Ok(()) };
     let force = prior.force_destroy.known() == Some(&true);
     cloud.delete_backup(&root.id, &claim, force).await.map_err(failed)?;
     Ok(())
@@ -110,9 +110,9 @@ async fn check_region(cloud: &dyn Cloud, id: &MemberId) -> Result<(), Diagnostic
 /// What a create goes on from: the bucket that stands, under the new claim, or none.
 async fn stand_on(cloud: &dyn Cloud, id: &MemberId, claim: &Claim) -> Result<Option<Root>, Diagnostics> {
     let doing = format!("Cannot make backup store `{id}`");
-    let roots = cloud.roots(Kind::Backup).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
-    elsewhere(id, &roots)?;
-    match claims::decide(&roots, &id.region.scope(), &id.name) {
+    let root = cloud.root(Kind::Backup, &id.name).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+    elsewhere(id, root.as_slice())?;
+    match claims::decide(root.as_slice(), &id.region.scope(), &id.name) {
         Decision::New => Ok(None),
         Decision::InState(root) => Err(claims::held_by_a_state(root, &id.long()).into()),
         Decision::TakeUp { root, surplus } => {

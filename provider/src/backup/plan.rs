@@ -197,13 +197,13 @@ fn age_warnings(prior: Option<&BackupModel>, plan: &BackupModel) -> Vec<Diagnost
 
 /// Says what the create will meet.
 async fn announce(cx: &PlanContext<Configured>, connection: &Connection, id: &MemberId) -> Result<(), Diagnostics> {
-    let roots = connection
+    let root = connection
         .cloud
-        .roots(Kind::Backup)
+        .root(Kind::Backup, &id.name)
         .await
         .map_err(|error| diagnostics::cloud("Cannot tell which backup stores exist", &error))?;
-    elsewhere(id, &roots)?;
-    let decision = claims::decide(&roots, &id.region.scope(), &id.name);
+    elsewhere(id, root.as_slice())?;
+    let decision = claims::decide(root.as_slice(), &id.region.scope(), &id.name);
     let seen = match &decision {
         Decision::InState(root) => root.claim.as_ref().is_some_and(|claim| cx.provider.has_seen(&claim.0)),
         _ => false,

@@ -18,8 +18,8 @@ pub(super) async fn read(cx: &ReadContext<Configured>, row: BackupModel) -> Resu
 
     let failed = |error: clouds::Error| diagnostics::cloud(&format!("Cannot read backup store `{id}`"), &error);
     let claim = row.claim.as_str().unwrap_or_default();
-    let roots = connection.cloud.roots(Kind::Backup).await.map_err(failed)?;
-    let Some(root) = claims::owned(&roots, claim) else { return Ok(None) };
+    let root = connection.cloud.root(Kind::Backup, &id.name).await.map_err(failed)?;
+    let Some(root) = claims::owned(root.as_slice(), claim) else { return Ok(None) };
     let Some(found) = connection.cloud.read_backup(&root.id).await.map_err(failed)? else { return Ok(None) };
     cx.provider.saw(claim);
     claims::mark_in_state(&*connection.cloud, root).await;

@@ -5,7 +5,7 @@ use tf_provider::{ApplyContext, Diagnostic, Diagnostics, path};
 
 use super::RegionResource;
 use super::model::RegionModel;
-use super::state::{filled, remake, row_id, spec};
+use super::state::{filled, obstacle, remake, row_id, spec};
 use crate::claims::{self, Decision, READY, Remake, UNFINISHED};
 use crate::configured::Connection;
 use crate::diagnostics;
@@ -106,7 +106,7 @@ async fn stand_on(cloud: &dyn Cloud, id: &RegionId, spec: &RegionSpec, claim: &C
         Decision::TakeUp { root, surplus } => (root, surplus),
     };
     let standing = cloud.read_region(&root.id).await.map_err(failed)?;
-    let obstacle = standing.as_ref().and_then(|standing| obstacle(spec, standing));
+    let obstacle = standing.as_ref().and_then(|standing| obstacle(Some(spec.cidr), Some(&spec.zones), standing));
     if let Some(obstacle) = &obstacle
         && root.finished
     {
@@ -127,18 +127,6 @@ async fn stand_on(cloud: &dyn Cloud, id: &RegionId, spec: &RegionSpec, claim: &C
     clear(cloud, id).await?;
     cloud.delete_region(&root.id, claim).await.map_err(failed)?;
     Ok(None)
-}
-
-/// Why a standing network cannot become the wanted one, in a sentence.
-fn obstacle(spec: &RegionSpec, standing: &RegionState) -> Option<String> {
-    if let Some(cidr) = standing.cidr
-        && cidr != spec.cidr
-    {
-        return Some(format!("Its range is `{cidr}`, and `cidr_block` asks for `{}`.", spec.cidr));
-    }
-    let there: Vec<String> = standing.subnets.iter().map(|subnet| subnet.zone.clone()).collect();
-    let stray = there.iter().find(|zone| !spec.zones.contains(zone));
-    stray.map(|zone| format!("It has a subnet in zone `{zone}`, which is not among `zones`."))
 }
 
 async fn finish(cloud: &dyn Cloud, id: &RegionId, claim: &Claim, found: &RegionState) -> clouds::Result<()> {
@@ -192,48 +180,10 @@ fn refusal(id: &RegionId, members: &[Root]) -> Option<Diagnostic> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use clouds::Subnet;
-
     use super::*;
 
     fn id() -> RegionId {
         "production/aws/us-east-1/nyc1".parse().unwrap()
-    }
-
-    fn wanted() -> RegionSpec {
-        RegionSpec {
-            scope: id().scope(),
-            cidr: "10.10.0.0/16".parse().unwrap(),
-            zones: vec!["us-east-1a".into(), "us-east-1b".into()],
-            ingress_allowed_cidrs: Vec::new(),
-            dns: None,
-            tags: BTreeMap::new(),
-        }
-    }
-
-    fn standing(cidr: &str, zones: &[&str]) -> RegionState {
-        let subnet =
-            |zone: &&str| Subnet { id: format!("subnet-{zone}"), zone: (*zone).into(), cidr: "10.10.0.0/20".parse().unwrap() };
-        RegionState {
-            network_id: "vpc-1".into(),
-            cidr: Some(cidr.parse().unwrap()),
-            subnets: zones.iter().map(subnet).collect(),
-            ..RegionState::default()
-        }
-    }
-
-    #[test]
-    fn a_half_made_network_serves_if_it_is_part_of_what_is_wanted() {
-        assert_eq!(obstacle(&wanted(), &standing("10.10.0.0/16", &[])), None);
-        assert_eq!(obstacle(&wanted(), &standing("10.10.0.0/16", &["us-east-1b"])), None);
-        insta::assert_snapshot!(
-            obstacle(&wanted(), &standing("10.20.0.0/16", &[])).unwrap(),
-            @"Its range is `10.20.0.0/16`, and `cidr_block` asks for `10.10.0.0/16`."
-        );
-        insta::assert_snapshot!(
-            obstacle(&wanted(), &standing("10.10.0.0/16", &["us-east-1c"])).unwrap(),
-            @"It has a subnet in zone `us-east-1c`, which is not among `zones`."
-        );
     }
 
     #[test]

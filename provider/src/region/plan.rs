@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value, path};
 
 use super::model::RegionModel;
-use super::state::{EVERYBODY, fqdn, remake, same_members, strings};
+use super::state::{EVERYBODY, fqdn, obstacle, remake, same_members, strings};
 use crate::claims::{self, Decision, READY, Remake};
 use crate::configured::{Configured, Connection};
 use crate::diagnostics;
@@ -42,7 +42,7 @@ pub(super) async fn create(
     if let Some(cidr) = plan.cidr_block.as_str().and_then(|text| networks::parse(text).ok()) {
         check_overlap(&connection, &id, cidr, &roots).await?;
     }
-    announce(cx, &connection, &id, &roots).await?;
+    announce(cx, &connection, &id, plan, &roots).await?;
     Ok(remake(&id, plan))
 }
 
@@ -197,6 +197,7 @@ async fn announce(
     cx: &PlanContext<Configured>,
     connection: &Connection,
     id: &RegionId,
+    plan: &RegionModel,
     roots: &[Root],
 ) -> Result<(), Diagnostics> {
     let decision = claims::decide(roots, &id.scope(), &id.name);
@@ -211,7 +212,7 @@ async fn announce(
                 .read_region(&root.id)
                 .await
                 .map_err(|error| diagnostics::cloud(&format!("Cannot read region `{}`", id.name), &error))?;
-            kept = found.as_ref().map(what_stands);
+            kept = found.as_ref().map(|found| what_becomes(root, plan, found));
         }
     }
     if let Some(warning) = claims::plan_warning(&decision, &id.to_string(), kept.as_deref(), seen) {
@@ -220,8 +221,18 @@ async fn announce(
     Ok(())
 }
 
+/// What an apply makes of a root that stands, in sentences.
+fn what_becomes(root: &Root, plan: &RegionModel, found: &RegionState) -> String {
+    let cidr = plan.cidr_block.as_str().and_then(|text| networks::parse(text).ok());
+    match obstacle(cidr, strings(&plan.zones).as_deref(), found) {
+        None => format!("{} The apply makes what is missing.", what_stands(found)),
+        Some(why) if root.finished => format!("{why} The apply will be refused."),
+        Some(why) => format!("{why} The apply removes it and makes another."),
+    }
+}
+
 /// What of a region stands, in a sentence.
-pub(super) fn what_stands(found: &RegionState) -> String {
+fn what_stands(found: &RegionState) -> String {
     let mut parts = vec!["The network".to_owned()];
     match found.subnets.len() {
         0 => {}

@@ -171,6 +171,18 @@ pub(super) fn remake(id: &RegionId, model: &RegionModel) -> Remake {
     }
 }
 
+/// Why a standing network cannot become the wanted one, in a sentence. What is not known yet is no obstacle.
+pub(super) fn obstacle(cidr: Option<Ipv4Net>, zones: Option<&[String]>, standing: &RegionState) -> Option<String> {
+    if let (Some(wanted), Some(there)) = (cidr, standing.cidr)
+        && wanted != there
+    {
+        return Some(format!("Its range is `{there}`, and `cidr_block` asks for `{wanted}`."));
+    }
+    let zones = zones?;
+    let stray = standing.subnets.iter().find(|subnet| !zones.contains(&subnet.zone))?;
+    Some(format!("It has a subnet in zone `{}`, which is not among `zones`.", stray.zone))
+}
+
 /// The id of a row.
 pub(super) fn row_id(row: &RegionModel) -> Result<RegionId, Diagnostic> {
     let id = row.id.as_str().unwrap_or_default();
@@ -209,4 +221,52 @@ fn ingress_address(found: &RegionState) -> Value<String> {
 
 fn subnet_ids(found: &RegionState) -> Value<BTreeMap<String, Value<String>>> {
     Value::Known(found.subnets.iter().map(|subnet| (subnet.zone.clone(), subnet.id.as_str().into())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use clouds::Subnet;
+
+    use super::*;
+
+    fn standing(cidr: &str, zones: &[&str]) -> RegionState {
+        let subnet =
+            |zone: &&str| Subnet { id: format!("subnet-{zone}"), zone: (*zone).into(), cidr: "10.10.0.0/20".parse().unwrap() };
+        RegionState {
+            network_id: "vpc-1".into(),
+            cidr: Some(cidr.parse().unwrap()),
+            subnets: zones.iter().map(subnet).collect(),
+            ..RegionState::default()
+        }
+    }
+
+    #[test]
+    fn a_half_made_network_serves_if_it_is_part_of_what_is_wanted() {
+        let wanted = |standing: &RegionState| {
+            obstacle("10.10.0.0/16".parse().ok(), Some(&["us-east-1a".to_owned(), "us-east-1b".to_owned()]), standing)
+        };
+        assert_eq!(wanted(&standing("10.10.0.0/16", &[])), None);
+        assert_eq!(wanted(&standing("10.10.0.0/16", &["us-east-1b"])), None);
+        insta::assert_snapshot!(
+            wanted(&standing("10.20.0.0/16", &[])).unwrap(),
+            @"Its range is `10.20.0.0/16`, and `cidr_block` asks for `10.10.0.0/16`."
+        );
+        insta::assert_snapshot!(
+            wanted(&standing("10.10.0.0/16", &["us-east-1c"])).unwrap(),
+            @"It has a subnet in zone `us-east-1c`, which is not among `zones`."
+        );
+        assert_eq!(obstacle(None, None, &standing("10.20.0.0/16", &["us-east-1c"])), None);
+    }
+
+    #[test]
+    fn a_record_is_named_with_its_zone() {
+        let dns = |record: Value<String>| {
+            let dns = Dns { zone: "inferadb.com".into(), record, failover: Value::Null, health_check: Value::Null };
+            fqdn(&Value::Known(dns))
+        };
+        assert_eq!(dns("api".into()), "api.inferadb.com".into());
+        assert_eq!(dns("".into()), "inferadb.com".into());
+        assert!(dns(Value::unknown()).is_unknown());
+        assert_eq!(fqdn(&Value::Null), Value::Null);
+    }
 }
