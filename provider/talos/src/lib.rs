@@ -3,4 +3,16 @@
 //!
 //! Knows nothing of Terraform and nothing of clouds.
 
+pub mod client;
+pub mod config;
+pub mod credentials;
+pub mod kubernetes;
+pub mod lifecycle;
+pub mod patch;
+pub mod pki;
+pub mod schema;
+pub mod secrets;
+pub mod tree;
+pub mod validate;
 pub mod version;
+pub mod yaml;
