@@ -38,7 +38,7 @@ pub(crate) enum Decision<'a> {
         /// The one to go on from.
         root: &'a Root,
         /// Further ones of that name, which two creates at the same time have left; they are to be removed.
-        surplus: Vec<&'a Root>,
+        surplus: Vec<Root>,
     },
     /// A row of some state holds it.
     InState(&'a Root),
@@ -55,7 +55,7 @@ pub(crate) fn decide<'a>(roots: &'a [Root], scope: &Scope, name: &str) -> Decisi
     let mut ours = ours.into_iter();
     match ours.next() {
         None => Decision::New,
-        Some(root) => Decision::TakeUp { root, surplus: ours.filter(|root| !root.finished).collect() },
+        Some(root) => Decision::TakeUp { root, surplus: ours.filter(|root| !root.finished).cloned().collect() },
     }
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn plan_warning(decision: &Decision<'_>, import_id: &str, becomes: Op
 }
 
 /// Takes a root under a new claim for a create, and removes the surplus ones of its name.
-pub(crate) async fn take_up(cloud: &dyn Cloud, root: &Root, surplus: &[&Root], claim: &Claim) -> Result<(), Diagnostics> {
+pub(crate) async fn take_up(cloud: &dyn Cloud, root: &Root, surplus: &[Root], claim: &Claim) -> Result<(), Diagnostics> {
     let doing = format!("Cannot take up `{}` `{}`", resource_type(root.kind), root.name);
     cloud.mark(root, &Mark::Claim(claim.clone())).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
     for extra in surplus {

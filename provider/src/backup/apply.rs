@@ -19,10 +19,8 @@ pub(super) async fn create(cx: &Context, plan: BackupModel) -> Result<BackupMode
     let connection = connect(cx, &id, &plan).await?;
     let cloud = &*connection.cloud;
     let spec = spec(&id, &plan)?;
-    check_region(cloud, &id).await?;
-
     let claim = Claim::random();
-    let root = stand_on(cloud, &id, &claim).await?;
+    let root = stand_on(cx, cloud, &id, &plan, &claim).await?;
     let observer = |found: &BackupState| cx.checkpoint(&filled(&id, &plan, found, &claim, UNFINISHED), &());
     let doing = format!("Cannot make backup store `{id}`");
     let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
@@ -107,19 +105,36 @@ async fn check_region(cloud: &dyn Cloud, id: &MemberId) -> Result<(), Diagnostic
         .at(path!("region_id")))
 }
 
-/// What a create goes on from: the bucket that stands, under the new claim, or none.
-async fn stand_on(cloud: &dyn Cloud, id: &MemberId, claim: &Claim) -> Result<Option<Root>, Diagnostics> {
+/// What a create goes on from: the bucket that stands, under the new claim, or none. Core may have dropped its row just
+/// before, when this create is half of a replacement, so it is noted before anything can fail.
+async fn stand_on(
+    cx: &Context,
+    cloud: &dyn Cloud,
+    id: &MemberId,
+    plan: &BackupModel,
+    claim: &Claim,
+) -> Result<Option<Root>, Diagnostics> {
     let doing = format!("Cannot make backup store `{id}`");
-    let root = cloud.root(Kind::Backup, &id.name).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+    let root = cloud.root(Kind::Backup, &id.name).await.map_err(failed)?;
     elsewhere(id, root.as_slice())?;
-    match claims::decide(root.as_slice(), &id.region.scope(), &id.name) {
-        Decision::New => Ok(None),
-        Decision::InState(root) => Err(claims::held_by_a_state(root, &id.long()).into()),
-        Decision::TakeUp { root, surplus } => {
-            claims::take_up(cloud, root, &surplus, claim).await?;
-            Ok(Some(Root { claim: Some(claim.clone()), finished: false, in_state: false, ..root.clone() }))
+    let (root, surplus) = match claims::decide(root.as_slice(), &id.region.scope(), &id.name) {
+        Decision::New => {
+            check_region(cloud, id).await?;
+            return Ok(None);
         }
+        Decision::InState(root) => return Err(claims::held_by_a_state(root, &id.long()).into()),
+        Decision::TakeUp { root, surplus } => (root, surplus),
+    };
+    let Some(found) = cloud.read_backup(&root.id).await.map_err(failed)? else { return Ok(None) };
+    let note = |claim: &Claim| cx.checkpoint(&filled(id, plan, &found, claim, UNFINISHED), &());
+    if let Some(old) = root.claim.as_ref().filter(|_| !root.finished) {
+        note(old);
     }
+    claims::take_up(cloud, root, &surplus, claim).await?;
+    note(claim);
+    check_region(cloud, id).await?;
+    Ok(Some(Root { claim: Some(claim.clone()), finished: false, in_state: false, ..root.clone() }))
 }
 
 async fn finish(cloud: &dyn Cloud, id: &MemberId, claim: &Claim, found: &BackupState) -> clouds::Result<()> {

@@ -11,7 +11,7 @@ use super::state::{member_id, remake, replica_name};
 use crate::claims::{self, Decision, READY, Remake, UNFINISHED};
 use crate::configured::{Configured, Connection};
 use crate::diagnostics;
-use crate::ids::MemberId;
+use crate::ids::{MemberId, RegionId};
 use crate::names;
 
 /// Days that AWS charges for at least once an object is in `GLACIER_IR` (S3 pricing).
@@ -31,7 +31,7 @@ pub(super) fn validate(config: &BackupModel, diagnostics: &mut Diagnostics) {
                 .at(path!("archive_after_days")),
         );
     }
-    let region = config.region_id.as_str().and_then(|id| id.parse::<crate::ids::RegionId>().ok());
+    let region = config.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok());
     if let (Some(region), Some(replica)) = (region, config.replica.known())
         && let Some(word) = replica.provider_region.as_str()
     {
@@ -89,6 +89,7 @@ pub(super) fn update(
         check_protection(prior, "replaced")?;
     }
     foresee(&cx.provider, config, plan)?;
+    keep_word(prior, plan);
     if prior.host.is_null() {
         plan.host = Value::unknown();
         plan.url = Value::unknown();
@@ -106,6 +107,16 @@ pub(super) fn update(
         cx.warn(warning);
     }
     Ok(())
+}
+
+/// Keeps the row's word for the second region where the configuration's means the same, as after an import.
+fn keep_word(prior: &BackupModel, plan: &mut BackupModel) {
+    let cloud = prior.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok()).map(|id| id.place.provider_type);
+    let (Some(cloud), Some(there), Some(wanted)) = (cloud, prior.replica.known(), plan.replica.known_mut()) else { return };
+    let means = |word: &Value<String>| word.as_str().and_then(|word| names::provider_region(cloud, word).ok());
+    if means(&there.provider_region).is_some_and(|own| means(&wanted.provider_region) == Some(own)) {
+        wanted.provider_region = there.provider_region.clone();
+    }
 }
 
 /// A destroy that the configuration forbids fails in its plan.
@@ -281,6 +292,21 @@ mod tests {
         assert_eq!(name_replica(&"bucket".into()), Ok("bucket-replica".into()));
         assert_eq!(name_replica(&Value::unknown()), Ok(Value::unknown()));
         insta::assert_snapshot!(name_replica(&"b".repeat(60).into()).unwrap_err(), @"replica.name: The replica needs a name of its own: The name that it has unless told cannot be used: `bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-replica` has 68 characters: expected 3 to 63. Set `name` in the `replica` block.");
+    }
+
+    #[test]
+    fn another_word_for_the_same_region_changes_nothing() {
+        let replica = |region: &str| BackupModel {
+            replica: Value::Known(Replica { provider_region: region.into(), name: "b-replica".into() }),
+            ..model(None, None)
+        };
+        let planned = |from: &str, to: &str| {
+            let mut plan = replica(to);
+            keep_word(&replica(from), &mut plan);
+            plan
+        };
+        assert_eq!(planned("us-west-1", "sfo1"), replica("us-west-1"));
+        assert_eq!(planned("us-west-1", "lon1"), replica("lon1"));
     }
 
     #[test]

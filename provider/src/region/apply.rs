@@ -18,10 +18,14 @@ pub(super) async fn create(cx: &Context, plan: RegionModel) -> Result<RegionMode
     let connection = connect(cx, &id, &plan).await?;
     let cloud = &*connection.cloud;
     let spec = spec(&id, &plan)?;
-    check_dns_zone(cloud, &spec).await?;
-
     let claim = Claim::random();
-    let root = stand_on(cloud, &id, &spec, &claim).await?;
+    let root = match standing(cloud, &id, &spec).await? {
+        None => {
+            check_dns_zone(cloud, &spec).await?;
+            None
+        }
+        Some(standing) => go_on_from(cx, cloud, &id, &spec, &plan, &claim, standing).await?,
+    };
     let observer = |found: &RegionState| cx.checkpoint(&filled(&plan, found, &claim, UNFINISHED), &());
     let doing = format!("Cannot make region `{id}`");
     let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
@@ -93,10 +97,17 @@ async fn check_dns_zone(cloud: &dyn Cloud, spec: &RegionSpec) -> Result<(), Diag
         .map_err(|error| diagnostics::cloud(&format!("Cannot use the DNS zone `{}`", dns.zone), &error).at(path!("dns", "zone")))
 }
 
-/// What a create goes on from: the root that stands, under the new claim, or none.
-///
-/// An unfinished one that cannot become what is wanted is removed, since nothing lives in it; a finished one is not.
-async fn stand_on(cloud: &dyn Cloud, id: &RegionId, spec: &RegionSpec, claim: &Claim) -> Result<Option<Root>, Diagnostics> {
+/// A root that a create meets and may take up.
+struct Standing {
+    root: Root,
+    surplus: Vec<Root>,
+    found: RegionState,
+    /// Why it cannot become what is wanted.
+    obstacle: Option<String>,
+}
+
+/// What a create meets: a root that no state holds, or none. Changes nothing.
+async fn standing(cloud: &dyn Cloud, id: &RegionId, spec: &RegionSpec) -> Result<Option<Standing>, Diagnostics> {
     let doing = format!("Cannot make region `{id}`");
     let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
     let roots = cloud.roots(Kind::Region).await.map_err(failed)?;
@@ -105,8 +116,8 @@ async fn stand_on(cloud: &dyn Cloud, id: &RegionId, spec: &RegionSpec, claim: &C
         Decision::InState(root) => return Err(claims::held_by_a_state(root, &id.to_string()).into()),
         Decision::TakeUp { root, surplus } => (root, surplus),
     };
-    let standing = cloud.read_region(&root.id).await.map_err(failed)?;
-    let obstacle = standing.as_ref().and_then(|standing| obstacle(Some(spec.cidr), Some(&spec.zones), standing));
+    let Some(found) = cloud.read_region(&root.id).await.map_err(failed)? else { return Ok(None) };
+    let obstacle = obstacle(Some(spec.cidr), Some(&spec.zones), &found);
     if let Some(obstacle) = &obstacle
         && root.finished
     {
@@ -119,14 +130,37 @@ async fn stand_on(cloud: &dyn Cloud, id: &RegionId, spec: &RegionSpec, claim: &C
             ))
             .into());
     }
-    claims::take_up(cloud, root, &surplus, claim).await?;
-    let root = Root { claim: Some(claim.clone()), finished: false, in_state: false, ..root.clone() };
-    if obstacle.is_none() {
-        return Ok(Some(root));
+    Ok(Some(Standing { root: root.clone(), surplus, found, obstacle }))
+}
+
+/// Takes up what stands under the new claim. Core may have dropped its row just before, when this create is half of a
+/// replacement, so it is noted before anything can fail.
+///
+/// An unfinished one that cannot become what is wanted is removed, since nothing lives in it.
+async fn go_on_from(
+    cx: &Context,
+    cloud: &dyn Cloud,
+    id: &RegionId,
+    spec: &RegionSpec,
+    plan: &RegionModel,
+    claim: &Claim,
+    standing: Standing,
+) -> Result<Option<Root>, Diagnostics> {
+    let Standing { root, surplus, found, obstacle } = standing;
+    let note = |claim: &Claim| cx.checkpoint(&filled(plan, &found, claim, UNFINISHED), &());
+    if let Some(old) = root.claim.as_ref().filter(|_| !root.finished) {
+        note(old);
     }
-    clear(cloud, id).await?;
-    cloud.delete_region(&root.id, claim).await.map_err(failed)?;
-    Ok(None)
+    claims::take_up(cloud, &root, &surplus, claim).await?;
+    note(claim);
+    check_dns_zone(cloud, spec).await?;
+    if obstacle.is_some() {
+        clear(cloud, id).await?;
+        let failed = |error: clouds::Error| diagnostics::cloud(&format!("Cannot make region `{id}` anew"), &error);
+        cloud.delete_region(&root.id, claim).await.map_err(failed)?;
+        return Ok(None);
+    }
+    Ok(Some(Root { claim: Some(claim.clone()), finished: false, in_state: false, ..root }))
 }
 
 async fn finish(cloud: &dyn Cloud, id: &RegionId, claim: &Claim, found: &RegionState) -> clouds::Result<()> {
