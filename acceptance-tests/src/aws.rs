@@ -26,6 +26,7 @@ mod tags;
 mod visibility;
 mod xml;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,7 +35,7 @@ use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{Config, Credentials, Timing};
-pub use self::inventory::{Inventory, Object};
+pub use self::inventory::Object;
 
 use self::answer::{Answer, Refusal};
 use self::images::Image;
@@ -155,7 +156,7 @@ impl Cloud {
 pub struct Aws {
     cloud: Arc<Cloud>,
     address: SocketAddr,
-    baseline: Inventory,
+    baseline: BTreeSet<(String, String)>,
     _folder: tempfile::TempDir,
 }
 
@@ -164,6 +165,7 @@ impl Drop for Aws {
         self.cloud.stop.cancel();
         // Listeners and their connections end with this.
         self.cloud.state().load_balancers.clear();
+        self.cloud.moto.end();
     }
 }
 
@@ -188,7 +190,7 @@ impl Aws {
         for zone in &cloud.config.dns_zones {
             route53::make_zone(&cloud, zone).await?;
         }
-        let baseline = inventory::take(&cloud).await?;
+        let baseline = inventory::take(&cloud).await?.into_iter().map(|object| (object.kind, object.id)).collect();
         let address = proxy::serve(Arc::clone(&cloud)).await?;
         tokio::spawn(health::watch(Arc::clone(&cloud)));
         Ok(Self { cloud, address, baseline, _folder: folder })
@@ -206,10 +208,10 @@ impl Aws {
 
     /// All that exists now, in all accounts and regions, without what was there at the start or comes by itself
     /// (default networks, main route tables, default security groups). Waits for tag changes under way.
-    pub async fn inventory(&self) -> Result<Inventory, Error> {
+    pub async fn inventory(&self) -> Result<Vec<Object>, Error> {
         tags::settle(&self.cloud).await;
         let mut now = inventory::take(&self.cloud).await?;
-        now.subtract(&self.baseline);
+        now.retain(|object| !self.baseline.contains(&(object.kind.clone(), object.id.clone())));
         Ok(now)
     }
 
@@ -224,7 +226,7 @@ impl Aws {
     }
 
     /// How many objects of each kind were ever made, by the action that makes them (`CreateVpc`, `RunInstances`).
-    pub fn created(&self) -> std::collections::BTreeMap<String, usize> {
+    pub fn created(&self) -> BTreeMap<String, usize> {
         self.cloud.state().created.iter().map(|(action, ids)| (action.clone(), ids.len())).collect()
     }
 }

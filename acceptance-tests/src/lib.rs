@@ -4,6 +4,7 @@
 //! ([`instance_feed`] hands them over), and real TCP load balancers between them.
 
 pub mod aws;
+pub mod control;
 pub mod instance_feed;
 pub mod ledger;
 pub mod load_balancer;

@@ -1,35 +1,71 @@
 //! The whole sandbox: cloud, nodes and ledger, started and ended together.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::aws::{self, Aws, Inventory};
+use ipnet::Ipv4Net;
+
+pub use crate::aws::Object;
+use crate::aws::{self, Aws};
 use crate::instance_feed::{InstanceHost, NoHost};
 use crate::ledger::{Fault, Injection, InjectionId, Ledger, Matcher, Plane};
+
+/// How many sandboxes can run at once on one machine.
+const NUMBERS: u8 = 50;
+/// Bound on an address of the sandbox's number while it runs: who holds it has the number.
+const NUMBER_PORT: u16 = 40_017;
 
 /// Set-up of a sandbox.
 #[derive(Clone, Debug, Default)]
 pub struct SandboxConfig {
+    /// Which loopback addresses it uses, 0 to 49; `None` takes the first number that no running sandbox has.
+    pub number: Option<u8>,
     /// The cloud's.
     pub aws: aws::Config,
     /// Added to every call of the cloud's API.
     pub latency: Duration,
 }
 
-impl SandboxConfig {
-    /// One that shares no loopback address with sandboxes of another number (0 to 49), so that both can run at once.
-    /// Networks must then lie in [`SandboxConfig::network`].
-    pub fn numbered(number: u8) -> Self {
-        let mut config = Self::default();
-        let [first, second, _, _] = config.aws.load_balancers_from.octets();
-        config.aws.load_balancers_from = [first, second, number, 0].into();
-        config
+/// Why a sandbox does not start, or cannot say what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cloud.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// The number that was asked for, or all of them, are in use.
+    #[error("no sandbox number is free ({0}); numbers are 0 to 49, and another running sandbox may have it")]
+    NoNumber(std::io::Error),
+}
+
+/// The claim on a number's addresses; given up when dropped.
+struct Number {
+    value: u8,
+    _held: TcpListener,
+}
+
+impl Number {
+    fn take(wanted: Option<u8>) -> Result<Self, Error> {
+        let mut refused = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+        let candidates = wanted.map_or(0..NUMBERS, |number| number..number.saturating_add(1).min(NUMBERS));
+        for value in candidates {
+            match TcpListener::bind((Ipv4Addr::new(127, 255, value, 1), NUMBER_PORT)) {
+                Ok(held) => return Ok(Self { value, _held: held }),
+                Err(error) => refused = error,
+            }
+        }
+        Err(Error::NoNumber(refused))
     }
 
-    /// The address range that sandbox `number` may use for its networks: `127.(10 + number).0.0/16`.
-    pub fn network(number: u8) -> String {
-        format!("127.{}.0.0/16", u16::from(number) + 10)
+    /// Networks: `127.10.0.0/16` and up. Their public addresses are `127.110.…` and up.
+    fn network(&self) -> Ipv4Net {
+        Ipv4Net::new_assert(Ipv4Addr::new(127, 10 + self.value, 0, 0), 16)
+    }
+
+    /// Load balancers: `127.200.…` and up.
+    fn load_balancers(&self) -> Ipv4Addr {
+        Ipv4Addr::new(127, 200 + self.value, 0, 0)
     }
 }
 
@@ -37,21 +73,36 @@ impl SandboxConfig {
 pub struct Sandbox {
     ledger: Ledger,
     aws: Aws,
+    number: Number,
 }
 
 impl Sandbox {
+    /// Starts all of it.
+    pub async fn start(config: SandboxConfig) -> Result<Self, Error> {
+        Self::start_cloud(config).await
+    }
+
     /// Starts a cloud whose instances exist in its books only: nothing listens on their addresses.
-    pub async fn start_cloud(config: SandboxConfig) -> Result<Self, aws::Error> {
+    pub async fn start_cloud(config: SandboxConfig) -> Result<Self, Error> {
         Self::start_with(config, Ledger::new(), Arc::new(NoHost)).await
     }
 
     /// Starts a cloud whose instances are handed to `host`. `ledger` is the one that `host` writes to as well.
-    pub async fn start_with(config: SandboxConfig, ledger: Ledger, host: Arc<dyn InstanceHost>) -> Result<Self, aws::Error> {
+    pub async fn start_with(mut config: SandboxConfig, ledger: Ledger, host: Arc<dyn InstanceHost>) -> Result<Self, Error> {
+        let number = Number::take(config.number)?;
+        config.aws.load_balancers_from = number.load_balancers();
         if !config.latency.is_zero() {
             ledger.inject(Matcher::plane(Plane::Cloud), Injection::Delay(config.latency), None);
         }
         let aws = Aws::start(config.aws, ledger.clone(), host).await?;
-        Ok(Self { ledger, aws })
+        Ok(Self { ledger, aws, number })
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        drop(self);
+        // Tasks that hold a part of it end at their next turn.
+        tokio::task::yield_now().await;
     }
 
     /// Every call.
@@ -62,6 +113,11 @@ impl Sandbox {
     /// The cloud.
     pub fn aws(&self) -> &Aws {
         &self.aws
+    }
+
+    /// The address range that networks in this sandbox must lie in: this machine answers its addresses.
+    pub fn vpc_cidr(&self) -> Ipv4Net {
+        self.number.network()
     }
 
     /// Environment variables that point Terraform, a provider or an AWS client at this sandbox and at no other account.
@@ -88,9 +144,9 @@ impl Sandbox {
         .collect()
     }
 
-    /// All that exists in the cloud now, without what comes by itself.
-    pub async fn inventory(&self) -> Result<Inventory, aws::Error> {
-        self.aws.inventory().await
+    /// All that exists in the cloud now, ordered by kind and id, without what was there at the start or comes by itself.
+    pub async fn inventory(&self) -> Result<Vec<Object>, Error> {
+        Ok(self.aws.inventory().await?)
     }
 
     /// How many objects were ever made, by the action that makes them.

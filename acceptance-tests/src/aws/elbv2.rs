@@ -50,7 +50,25 @@ pub(crate) async fn carry_out(
     ticket: &Ticket,
 ) -> Result<Answer, Refusal> {
     cloud.state().places.insert((account.to_owned(), request.region.clone()));
+    for (key, value) in request.parameters.clone().iter() {
+        request.parameters.set(key, &stored(value));
+    }
     check_visible(cloud, request)?;
+    let mut answer = dispatch(cloud, request, account, ticket).await?;
+    answer.body = shown(&String::from_utf8_lossy(&answer.body)).into();
+    Ok(answer)
+}
+
+/// moto names every load balancer as if it were an application load balancer. The books keep its names; clients see AWS's.
+pub(crate) fn shown(text: &str) -> String {
+    text.replace(":loadbalancer/app/", ":loadbalancer/net/").replace(":listener/app/", ":listener/net/")
+}
+
+fn stored(text: &str) -> String {
+    text.replace(":loadbalancer/net/", ":loadbalancer/app/").replace(":listener/net/", ":listener/app/")
+}
+
+async fn dispatch(cloud: &Arc<Cloud>, request: &Request, account: &str, ticket: &Ticket) -> Result<Answer, Refusal> {
     match request.action.as_str() {
         "CreateLoadBalancer" => load_balancers::create(cloud, request, account, ticket).await,
         "DescribeLoadBalancers" => load_balancers::describe(cloud, request, account).await,
@@ -97,7 +115,7 @@ fn check_visible(cloud: &Cloud, request: &Request) -> Result<(), Refusal> {
     }
     let state = cloud.state();
     let hidden = request.parameters.iter().map(|(_, value)| value).find(|value| state.hides(value));
-    hidden.map_or(Ok(()), |arn| Err(not_found(arn)))
+    hidden.map_or(Ok(()), |arn| Err(not_found(&shown(arn))))
 }
 
 /// An answer that holds nothing but its result.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Refusal;
 use super::ec2::instances::Phase;
+use super::elbv2::shown;
 use super::moto::{Caller, ELBV2_VERSION, IAM_VERSION};
 use super::parameters::Parameters;
 use super::xml::Element;
@@ -29,46 +30,6 @@ pub struct Object {
     pub region: String,
     /// The owning account.
     pub account: String,
-}
-
-/// All objects, ordered by kind and id.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inventory {
-    /// The objects.
-    pub objects: Vec<Object>,
-}
-
-impl Inventory {
-    /// Nothing is left.
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
-    }
-
-    /// The objects of a kind.
-    pub fn of_kind(&self, kind: &str) -> Vec<&Object> {
-        self.objects.iter().filter(|object| object.kind == kind).collect()
-    }
-
-    /// How many of each kind there are.
-    pub fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for object in &self.objects {
-            *counts.entry(object.kind.clone()).or_default() += 1;
-        }
-        counts
-    }
-
-    /// Only the objects that have this tag.
-    #[must_use]
-    pub fn with_tag(&self, key: &str, value: &str) -> Self {
-        let tagged = self.objects.iter().filter(|object| object.tags.get(key).is_some_and(|own| own == value));
-        Self { objects: tagged.cloned().collect() }
-    }
-
-    pub(crate) fn subtract(&mut self, other: &Self) {
-        let known: BTreeSet<(&str, &str)> = other.objects.iter().map(|object| (object.kind.as_str(), object.id.as_str())).collect();
-        self.objects.retain(|object| !known.contains(&(object.kind.as_str(), object.id.as_str())));
-    }
 }
 
 /// How EC2 lists a kind.
@@ -127,8 +88,8 @@ const LISTINGS: &[Listing] = &[
     Listing { kind: "elastic-ip", action: "DescribeAddresses", set: "addressesSet", id: "allocationId", is_default: |_| false },
 ];
 
-/// Asks moto for everything.
-pub(crate) async fn take(cloud: &Cloud) -> Result<Inventory, Error> {
+/// Asks moto for everything; ordered by kind and id.
+pub(crate) async fn take(cloud: &Cloud) -> Result<Vec<Object>, Error> {
     let places: Vec<(String, String)> = cloud.state().places.iter().cloned().collect();
     let mut objects = Vec::new();
     for (account, region) in &places {
@@ -145,7 +106,7 @@ pub(crate) async fn take(cloud: &Cloud) -> Result<Inventory, Error> {
         take_buckets(cloud, caller, &mut objects).await?;
     }
     objects.sort();
-    Ok(Inventory { objects })
+    Ok(objects)
 }
 
 fn refused(call: &str) -> impl FnOnce(Refusal) -> Error {
@@ -213,7 +174,7 @@ async fn take_load_balancing(cloud: &Cloud, caller: Caller<'_>, objects: &mut Ve
         let query = Parameters::of("DescribeTags", ELBV2_VERSION, &[("ResourceArns.member.1", &arn)]);
         let tree = cloud.moto.query("elasticloadbalancing", caller, &query).await.map_err(refused("DescribeTags"))?;
         let tags = tree.all("Tags").first().map(|list| pairs(list.elements(), "Key", "Value")).unwrap_or_default();
-        objects.push(object(kind, caller, &arn, &name, tags));
+        objects.push(object(kind, caller, &shown(&arn), &name, tags));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use super::xml::Element;
 /// The server and how to reach it.
 pub(crate) struct Moto {
     address: SocketAddr,
-    _child: Child,
+    child: Mutex<Child>,
     /// The child ends when this closes, even if this process is killed.
     _lifeline: Option<ChildStdin>,
 }
@@ -67,7 +68,14 @@ impl Moto {
             .map_err(|_| Error::MotoSilent)?
             .map_err(Error::Moto)?;
         let port: u16 = line.trim().parse().map_err(|_| Error::MotoSilent)?;
-        Ok(Self { address: (Ipv4Addr::LOCALHOST, port).into(), _child: child, _lifeline: lifeline })
+        Ok(Self { address: (Ipv4Addr::LOCALHOST, port).into(), child: Mutex::new(child), _lifeline: lifeline })
+    }
+
+    /// Ends the server.
+    pub(crate) fn end(&self) {
+        if let Err(error) = self.child.lock().unwrap_or_else(PoisonError::into_inner).start_kill() {
+            tracing::debug!("moto had ended before: {error}");
+        }
     }
 
     /// Passes a client's request on.

@@ -64,6 +64,7 @@ pub(crate) struct Leftover {
 
 impl LoadBalancer {
     pub(crate) fn footprint(&self, arn: &str) -> Footprint {
+        let arn = super::shown(arn);
         let description = arn.split_once(":loadbalancer/").map(|(_, tail)| format!("ELB {tail}")).unwrap_or_default();
         Footprint {
             vpc: self.vpc.clone(),

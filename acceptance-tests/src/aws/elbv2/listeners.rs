@@ -8,7 +8,7 @@ use super::super::parameters::Parameters;
 use super::super::request::Request;
 use super::super::{Cloud, caller};
 use super::balancer::{self, ListenerRecord};
-use super::{no_load_balancer, no_target_group, validation};
+use super::{no_load_balancer, no_target_group, validation, shown};
 use crate::ledger::Ticket;
 
 /// The target group that the default action forwards to.
@@ -44,7 +44,7 @@ pub(crate) async fn create(cloud: &Arc<Cloud>, request: &Request, account: &str,
         }
     }
     balancer::open(cloud, &balancer_arn, &arn).await;
-    ticket.note("Made", arn);
+    ticket.note("Made", shown(&arn));
     Ok(answer)
 }
 

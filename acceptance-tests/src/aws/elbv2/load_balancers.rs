@@ -11,7 +11,7 @@ use super::super::request::Request;
 use super::super::xml::Element;
 use super::super::{Cloud, caller};
 use super::balancer::{Leftover, LoadBalancer};
-use super::{attributes, check_name, flag, no_load_balancer, not_permitted, validation};
+use super::{attributes, check_name, flag, no_load_balancer, not_permitted, validation, shown};
 use crate::ledger::Ticket;
 
 const ATTRIBUTES: &[&str] = &[
@@ -89,7 +89,7 @@ pub(crate) async fn create(cloud: &Arc<Cloud>, request: &Request, account: &str,
         );
         state.born("CreateLoadBalancer", &arn, now + cloud.config.timing.visible_after);
     }
-    ticket.note("Made", arn);
+    ticket.note("Made", shown(&arn));
     overlay(cloud, &mut tree);
     Ok(answer.replaced(&tree))
 }

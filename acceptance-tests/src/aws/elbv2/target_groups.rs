@@ -10,7 +10,7 @@ use super::super::request::Request;
 use super::super::xml::Element;
 use super::super::{Cloud, caller};
 use super::group::TargetGroup;
-use super::{attributes, check_name, flag, no_target_group, validation};
+use super::{attributes, check_name, flag, no_target_group, validation, shown};
 use crate::ledger::Ticket;
 
 const ATTRIBUTES: &[&str] = &[
@@ -115,7 +115,7 @@ pub(crate) async fn create(cloud: &Cloud, request: &Request, account: &str, tick
         },
     );
     state.born("CreateTargetGroup", &arn, Instant::now() + cloud.config.timing.visible_after);
-    ticket.note("Made", arn);
+    ticket.note("Made", shown(&arn));
     Ok(answer)
 }
 
