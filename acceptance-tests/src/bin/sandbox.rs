@@ -25,6 +25,9 @@ usage: sandbox [--state-dir DIR] [--port PORT] [--control-port PORT] [--number N
   --prepare            only makes the Python environment that the sandbox needs
 ";
 
+/// The script's name in the state directory.
+const SCRIPT: &str = "env.sh";
+
 /// What the command line asks for.
 struct Options {
     state_dir: Option<PathBuf>,
@@ -113,7 +116,15 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     config.aws.port = options.port;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let sandbox = Arc::new(Sandbox::start(config).await?);
+    if let Some(folder) = &options.state_dir {
+        // What a killed sandbox left behind must not be taken for this one's.
+        let _ = fs::remove_file(folder.join(SCRIPT));
+    }
+    let sandbox = tokio::select! {
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+        started = Sandbox::start(config) => Arc::new(started?),
+    };
     let control = Control::start(Arc::clone(&sandbox), options.control_port).await?;
 
     let mut lines = String::new();
@@ -147,7 +158,7 @@ fn format_export(key: &str, value: &str) -> String {
 /// Written whole or not at all: scripts wait for it to appear.
 fn write_script(folder: &Path, lines: &str) -> std::io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
-    let script = folder.join("env.sh");
+    let script = folder.join(SCRIPT);
     let draft = folder.join("env.sh.new");
     fs::write(&draft, lines)?;
     fs::rename(&draft, &script)?;
