@@ -136,9 +136,7 @@ impl NoteResource {
             .await
             .map_err(|error| Diagnostic::error("No file").detail(format!("`{}`: {error}.", file.display())))?;
         cx.checkpoint(&note, &private);
-        if text.starts_with("panic") {
-            panic!("asked to");
-        }
+        assert!(!text.starts_with("panic"), "asked to");
         if text.starts_with("hang") {
             std::future::pending::<()>().await;
         }
@@ -153,10 +151,10 @@ impl Resource for NoteResource {
     const NAME: &'static str = "note";
     const SCHEMA_VERSION: i64 = 1;
     const TIMEOUTS: DefaultTimeouts = DefaultTimeouts {
-        create: Duration::from_secs(60),
-        read: Duration::from_secs(60),
-        update: Duration::from_secs(60),
-        delete: Duration::from_secs(60),
+        create: Duration::from_mins(1),
+        read: Duration::from_mins(1),
+        update: Duration::from_mins(1),
+        delete: Duration::from_mins(1),
     };
     type Provider = Folder;
     type Model = Note;

@@ -12,7 +12,7 @@ pub trait DataSource: Send + Sync + 'static {
     /// The type's name without the provider's.
     const NAME: &'static str;
     /// How long a read may take.
-    const TIMEOUT: Duration = Duration::from_secs(300);
+    const TIMEOUT: Duration = Duration::from_mins(5);
 
     /// What configuring the provider makes.
     type Provider: Send + Sync + 'static;

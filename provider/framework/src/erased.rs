@@ -139,7 +139,7 @@ fn unwritable_private(error: &serde_json::Error) -> Diagnostics {
         .into()
 }
 
-const NOTHING_CHANGED: &str = "Nothing was changed.";
+const NOTHING_CHANGED: &str = "Nothing was changed. Try again.";
 const STATE_SAYS: &str = "What exists by now is in the state where it could be noted. Apply again to go on.";
 
 impl<R: Resource> ErasedResource<R::Provider> for Typed<R> {
@@ -183,10 +183,15 @@ impl<R: Resource> ErasedResource<R::Provider> for Typed<R> {
 impl<R: Resource> Typed<R> {
     async fn planned(&self, call: Call<R::Provider>, request: PlanRequest) -> PlanAnswer {
         let what = format!("Planning `{}`", call.type_name);
-        let advice = format!("{NOTHING_CHANGED} Plan again; `timeouts.read` says how long a plan may take.");
         let timeouts = decode::<R::Model>(if request.config.is_null() { request.prior.clone() } else { request.config.clone() });
         let timeouts = timeouts.map(|model| Operation::Read.timeout(R::timeouts(&model), &R::TIMEOUTS));
-        let limits = Limits { what: &what, advice: &advice, timeout: timeouts.unwrap_or(R::TIMEOUTS.read), stop: &call.stop };
+        let limits = Limits {
+            what: &what,
+            advice: NOTHING_CHANGED,
+            setting: Some(Operation::Read.attribute()),
+            timeout: timeouts.unwrap_or(R::TIMEOUTS.read),
+            stop: &call.stop,
+        };
         let cx = PlanContext {
             provider: call.provider,
             stop: call.stop.clone(),
@@ -244,13 +249,18 @@ impl<R: Resource> Typed<R> {
             _ => ("Updating", Operation::Update),
         };
         let what = format!("{verb} `{}`", call.type_name);
-        let advice = format!("{STATE_SAYS} `timeouts.{}` says how long it may take.", operation.attribute());
         let configured = decode::<R::Model>(match operation {
             Operation::Delete => request.prior.clone(),
             _ => request.planned.clone(),
         });
         let timeout = configured.map(|model| operation.timeout(R::timeouts(&model), &R::TIMEOUTS));
-        let limits = Limits { what: &what, advice: &advice, timeout: timeout.unwrap_or(R::TIMEOUTS.read), stop: &call.stop };
+        let limits = Limits {
+            what: &what,
+            advice: STATE_SAYS,
+            setting: Some(operation.attribute()),
+            timeout: timeout.unwrap_or(R::TIMEOUTS.read),
+            stop: &call.stop,
+        };
         let cx = ApplyContext::<R> {
             provider: call.provider,
             stop: call.stop.clone(),
@@ -313,7 +323,8 @@ impl<R: Resource> Typed<R> {
         };
         let limits = Limits {
             what: &what,
-            advice: "Nothing was changed. `timeouts.read` says how long it may take.",
+            advice: NOTHING_CHANGED,
+            setting: Some(Operation::Read.attribute()),
             timeout: Operation::Read.timeout(R::timeouts(&model), &R::TIMEOUTS),
             stop: &call.stop,
         };
@@ -330,7 +341,7 @@ impl<R: Resource> Typed<R> {
                     return Ok((Cty::Null, Vec::new()));
                 };
                 let state = model.to_cty();
-                rules::known(&state, "after it was read")?;
+                rules::known(&self.block, &state, "after it was read")?;
                 let private = private::encode_state(private.as_ref()).map_err(|e| unwritable_private(&e))?;
                 Ok((state, private))
             })
@@ -347,8 +358,7 @@ impl<R: Resource> Typed<R> {
 
     async fn imported(&self, call: Call<R::Provider>, id: String) -> StateAnswer {
         let what = format!("Importing `{}` with the id `{id}`", call.type_name);
-        let limits =
-            Limits { what: &what, advice: "Nothing was changed. Try again.", timeout: R::TIMEOUTS.read, stop: &call.stop };
+        let limits = Limits { what: &what, advice: NOTHING_CHANGED, setting: None, timeout: R::TIMEOUTS.read, stop: &call.stop };
         let cx = ReadContext {
             provider: call.provider,
             stop: call.stop.clone(),
@@ -359,7 +369,7 @@ impl<R: Resource> Typed<R> {
             .run(async {
                 let (model, private) = self.inner.import(&cx, &id).await?;
                 let state = model.to_cty();
-                rules::known(&state, "after its import")?;
+                rules::known(&self.block, &state, "after its import")?;
                 let private = private::encode_state(private.as_ref()).map_err(|e| unwritable_private(&e))?;
                 Ok((state, private))
             })
@@ -391,7 +401,7 @@ impl<D: DataSource> ErasedDataSource<D::Provider> for Typed<D> {
     fn read(&self, call: Call<D::Provider>, config: Cty) -> BoxFuture<'_, Result<(Cty, Diagnostics), Diagnostics>> {
         Box::pin(async move {
             let what = format!("Reading the data source `{}`", call.type_name);
-            let limits = Limits { what: &what, advice: "Try again.", timeout: D::TIMEOUT, stop: &call.stop };
+            let limits = Limits { what: &what, advice: NOTHING_CHANGED, setting: None, timeout: D::TIMEOUT, stop: &call.stop };
             let cx = ReadContext {
                 provider: call.provider,
                 stop: call.stop.clone(),
@@ -402,7 +412,7 @@ impl<D: DataSource> ErasedDataSource<D::Provider> for Typed<D> {
             let result = limits
                 .run(async {
                     let state = self.inner.read(&cx, decode(config)?).await?.to_cty();
-                    rules::known(&state, "after it was read")?;
+                    rules::known(&self.block, &state, "after it was read")?;
                     Ok(state)
                 })
                 .await;

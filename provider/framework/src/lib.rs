@@ -8,6 +8,65 @@
 //! limits on the typed resource, and the answer goes back the same way. Everything that Terraform demands beyond the
 //! protocol's messages (plans that repeat the configuration, results that repeat the plan, a process that lives no longer
 //! than its client) is kept here, not in the resources.
+//!
+//! ```
+//! use tf_provider::{Model, Value};
+//!
+//! fn two_letters(code: &str) -> Result<(), String> {
+//!     if code.len() == 2 { Ok(()) } else { Err(format!("`{code}` has not two letters.")) }
+//! }
+//!
+//! /// A country.
+//! #[derive(Model, Clone, Debug, PartialEq)]
+//! struct Country {
+//!     /// Its code, e.g. `is`.
+//!     #[attr(required, requires_replace, validate = two_letters)]
+//!     code: Value<String>,
+//!     /// How it is written.
+//!     #[attr(optional, computed, default = "UTF-8")]
+//!     charset: Value<String>,
+//!     /// How many live there.
+//!     #[attr(computed)]
+//!     people: Value<i64>,
+//! }
+//! ```
+//!
+//! Whatever may be null or unknown says so in its type; a bare one does not compile:
+//!
+//! ```compile_fail,E0277
+//! # use tf_provider::Model;
+//! /// A country.
+//! #[derive(Model, Clone, Debug, PartialEq)]
+//! struct Country {
+//!     /// Its code.
+//!     #[attr(required)]
+//!     code: String,
+//! }
+//! ```
+//!
+//! Nor does a type that Terraform has not, or a block that is no model:
+//!
+//! ```compile_fail,E0277
+//! # use tf_provider::{Model, Value};
+//! /// A country.
+//! #[derive(Model, Clone, Debug, PartialEq)]
+//! struct Country {
+//!     /// Its age.
+//!     #[attr(required)]
+//!     age: Value<u8>,
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use tf_provider::{Model, Value};
+//! /// A country.
+//! #[derive(Model, Clone, Debug, PartialEq)]
+//! struct Country {
+//!     /// Its towns.
+//!     #[block]
+//!     town: Value<Vec<String>>,
+//! }
+//! ```
 
 // The derive macros name the crate from outside.
 extern crate self as tf_provider;
@@ -53,7 +112,7 @@ pub use number::Number;
 pub use path::{Element, Path, Step};
 pub use provider::Provider;
 pub use refinement::{Bound, Refinement};
-pub use resource::Resource;
+pub use resource::{Found, Resource};
 pub use serve::serve;
 pub use set::Set;
 pub use tf_provider_derive::{Model, Object};

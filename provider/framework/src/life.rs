@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// How long a client may be without a connection before it counts as gone: Go's gRPC makes a lost one anew at once.
 const RECONNECT: Duration = Duration::from_millis(200);
 /// How long the first connection may take to come. go-plugin gives up after a minute.
-const FIRST_CLIENT: Duration = Duration::from_secs(60);
+const FIRST_CLIENT: Duration = Duration::from_mins(1);
 /// How often the parent is looked for.
 const PARENT: Duration = Duration::from_millis(100);
 /// How long the server has to end by itself, once it is to end.

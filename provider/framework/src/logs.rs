@@ -33,13 +33,12 @@ fn level(name: &str, variable: impl Fn(&str) -> Option<String>) -> LevelFilter {
     let asked =
         [own.as_str(), "TF_LOG_PROVIDER", "TF_LOG"].into_iter().find_map(|name| variable(name).filter(|level| !level.is_empty()));
     match asked.map(|level| level.to_uppercase()).as_deref() {
-        // JSON means all levels, in JSON; and so does any word that Terraform does not know.
-        Some("TRACE" | "JSON") => LevelFilter::TRACE,
         Some("DEBUG") => LevelFilter::DEBUG,
         Some("INFO") => LevelFilter::INFO,
         Some("ERROR") => LevelFilter::ERROR,
         Some("OFF") => LevelFilter::OFF,
         Some("WARN") | None => LevelFilter::WARN,
+        // TRACE; JSON, which means all levels in JSON; and any word that Terraform does not know.
         Some(_) => LevelFilter::TRACE,
     }
 }

@@ -13,8 +13,10 @@ use crate::timeouts::format_duration;
 pub(crate) struct Limits<'a> {
     /// For the user, as the beginning of a sentence: "Creating `inferadb_region`".
     pub(crate) what: &'a str,
-    /// What the user can do about a timeout, as a sentence.
+    /// What exists now and what to do, as sentences.
     pub(crate) advice: &'a str,
+    /// The attribute that sets the timeout, where there is one.
+    pub(crate) setting: Option<&'a str>,
     /// How long it may take.
     pub(crate) timeout: Duration,
     /// Is cancelled when the user stops the run.
@@ -29,7 +31,7 @@ impl Limits<'_> {
 
     /// Runs `future` until it is done, or drops it where it stands.
     pub(crate) async fn run<T>(&self, future: impl Future<Output = Result<T, Diagnostics>>) -> Result<T, Diagnostics> {
-        let Self { what, advice, timeout, stop } = self;
+        let Self { what, advice, timeout, stop, .. } = self;
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(Diagnostic::error("Stopped")
@@ -37,10 +39,17 @@ impl Limits<'_> {
                 .into()),
             result = tokio::time::timeout(*timeout, panics::caught(what, future)) => match result {
                 Ok(Ok(result)) => result,
-                Ok(Err(panic)) => Err(panic.into()),
-                Err(_elapsed) => Err(Diagnostic::error("Timeout")
-                    .detail(format!("{what} was not done within {}. {advice}", format_duration(*timeout)))
-                    .into()),
+                Ok(Err(panic)) => {
+                    let detail = format!("{} {advice}", panic.detail_text());
+                    Err(panic.detail(detail).into())
+                }
+                Err(_elapsed) => {
+                    let setting = self.setting.map(|name| format!(" `timeouts.{name}` says how long it may take."));
+                    let (limit, setting) = (format_duration(*timeout), setting.unwrap_or_default());
+                    Err(Diagnostic::error("Timeout")
+                        .detail(format!("{what} was not done within {limit}. {advice}{setting}"))
+                        .into())
+                }
             },
         }
     }

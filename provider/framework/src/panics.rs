@@ -38,8 +38,8 @@ fn diagnostic(what: &str, payload: &(dyn Any + Send)) -> Diagnostic {
     let place = LAST_PLACE.with(|last| last.borrow_mut().take());
     let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
     Diagnostic::error("The provider crashed").detail(format!(
-        "{what} ran into a mistake of the provider{place}: {}. The run goes on without it. Please report this message \
-         to the provider's authors, with the version that you use.",
+        "{what} ran into a mistake of the provider{place}: {}. Please report this message to the provider's authors, \
+         with the version that you use.",
         text(payload)
     ))
 }

@@ -11,6 +11,9 @@ use crate::model::Model;
 use crate::timeouts::{DefaultTimeouts, Timeouts};
 use crate::value::Value;
 
+/// What a read finds: the model and what to store as private, or nothing.
+pub type Found<R> = Result<Option<(<R as Resource>::Model, Option<<R as Resource>::Private>)>, Diagnostics>;
+
 /// A managed resource: how it is planned, made, read, changed and removed. Methods may be written as `async fn`.
 ///
 /// Each operation runs until it is done, its timeout, or the user's stop; then it is dropped where it stands. A panic is
@@ -87,7 +90,7 @@ pub trait Resource: Send + Sync + 'static {
         cx: &ReadContext<Self::Provider>,
         private: Option<Self::Private>,
         state: Self::Model,
-    ) -> impl Future<Output = Result<Option<(Self::Model, Option<Self::Private>)>, Diagnostics>> + Send;
+    ) -> impl Future<Output = Found<Self>> + Send;
 
     /// Changes it as planned; every unknown value of the plan is known in what it returns.
     fn update(

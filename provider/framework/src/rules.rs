@@ -21,16 +21,16 @@ pub(crate) fn plan(block: &Block, prior: &Cty, config: &Cty, planned: &Cty) -> R
 
 /// The result of an apply is wholly known and repeats all that was known in the plan.
 pub(crate) fn apply(block: &Block, planned: &Cty, actual: &Cty) -> Result<(), Diagnostics> {
-    known(actual, "after apply")?;
+    known(block, actual, "after apply")?;
     let mut breaches = Breaches::new("result of the apply");
     breaches.apply(block, planned, actual, &Path::root());
     breaches.into_result()
 }
 
 /// Nothing in a state is unknown.
-pub(crate) fn known(state: &Cty, when: &'static str) -> Result<(), Diagnostics> {
+pub(crate) fn known(block: &Block, state: &Cty, when: &'static str) -> Result<(), Diagnostics> {
     let mut breaches = Breaches::new("state");
-    for path in unknown_paths(state) {
+    for path in unknown_paths(block, state) {
         breaches.add(&path, &format!("is still unknown {when}"));
     }
     breaches.into_result()

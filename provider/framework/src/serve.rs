@@ -97,7 +97,7 @@ async fn run<P: Provider>(provider: P, start: Start) -> io::Result<()> {
         .serve_with_incoming_shutdown(incoming, end.clone().cancelled_owned());
     let mut server = std::pin::pin!(server);
     tokio::select! {
-        served = &mut server => served.map_err(io::Error::other),
+        result = &mut server => result.map_err(io::Error::other),
         () = async { end.cancelled().await; tokio::time::sleep(life::GRACE).await } => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The protocol's service: reads a request, finds whom it is for, and writes the answer.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -140,30 +141,19 @@ impl<P: Provider> Service<P> {
                 ))
                 .into());
         }
-        let state = if request.version == current {
-            convert::read_json(&raw.json, resource.block())?
-        } else if request.version > current {
-            return Err(Diagnostic::error("The state is of a newer provider")
-                .detail(format!(
-                    "The state of this `{type_name}` has version {}, and this provider knows versions up to {current}. \
-                     Use the provider's version that wrote it, or a later one.",
-                    request.version
-                ))
-                .into());
-        } else {
-            let json = serde_json::from_slice(&raw.json).map_err(|error| {
-                Diagnostic::error("The state cannot be read")
-                    .detail(format!("The state of this `{type_name}` is not a JSON object: {error}."))
-            })?;
-            let upgraded = resource.upgrade(request.version, json)?.ok_or_else(|| {
-                Diagnostic::error("The state is of an older provider").detail(format!(
-                    "The state of this `{type_name}` has version {}, and this provider cannot bring it to version \
-                     {current}. Apply with a version of the provider in between, or remove it from the state and import it.",
-                    request.version
-                ))
-            })?;
-            let json = serde_json::Value::Object(upgraded).to_string();
-            convert::read_json(json.as_bytes(), resource.block())?
+        let state = match request.version.cmp(&current) {
+            Ordering::Equal => convert::read_json(&raw.json, resource.block())?,
+            Ordering::Greater => return Err(newer_state(type_name, request.version, current)),
+            Ordering::Less => {
+                let json = serde_json::from_slice(&raw.json).map_err(|error| {
+                    Diagnostic::error("The state cannot be read")
+                        .detail(format!("The state of this `{type_name}` is not a JSON object: {error}."))
+                })?;
+                let upgraded = resource.upgrade(request.version, json)?;
+                let upgraded = upgraded.ok_or_else(|| older_state(type_name, request.version, current))?;
+                let json = serde_json::Value::Object(upgraded).to_string();
+                convert::read_json(json.as_bytes(), resource.block())?
+            }
         };
         convert::write(&state, &resource.block().ty())
     }
@@ -184,6 +174,24 @@ impl<P: Provider> Service<P> {
 fn unknown_type(kind: &str, type_name: &str) -> Diagnostics {
     Diagnostic::error(format!("Unknown {kind}"))
         .detail(format!("This version of the provider has no {kind} `{type_name}`."))
+        .into()
+}
+
+fn newer_state(type_name: &str, version: i64, current: i64) -> Diagnostics {
+    Diagnostic::error("The state is of a newer provider")
+        .detail(format!(
+            "The state of this `{type_name}` has version {version}, and this provider knows versions up to {current}. \
+             Use the provider's version that wrote it, or a later one."
+        ))
+        .into()
+}
+
+fn older_state(type_name: &str, version: i64, current: i64) -> Diagnostics {
+    Diagnostic::error("The state is of an older provider")
+        .detail(format!(
+            "The state of this `{type_name}` has version {version}, and this provider cannot bring it to version \
+             {current}. Apply with a version of the provider in between, or remove it from the state and import it."
+        ))
         .into()
 }
 

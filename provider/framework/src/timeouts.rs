@@ -104,12 +104,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let mut text = String::new();
-    for (number, unit) in [(hours, "h"), (minutes, "m"), (rest, "s")] {
-        if number > 0 {
-            text.push_str(&format!("{number}{unit}"));
-        }
-    }
+    let parts = [(hours, "h"), (minutes, "m"), (rest, "s")];
+    let parts = parts.iter().filter(|(number, _)| *number > 0);
+    let text = parts.fold(String::new(), |text, (number, unit)| format!("{text}{number}{unit}"));
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 

@@ -89,6 +89,7 @@ impl<T> Value<T> {
     }
 
     /// Takes the value out and leaves null.
+    #[must_use]
     pub fn take(&mut self) -> Self {
         std::mem::take(self)
     }

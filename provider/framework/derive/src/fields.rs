@@ -81,7 +81,7 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> String {
             },
             _ => None,
         })
-        .flat_map(|text| text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>())
+        .flat_map(|text| text.split('\n').map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>())
         .collect();
     lines.join("\n").trim().to_owned()
 }
@@ -108,19 +108,19 @@ impl Member {
         let has_default = options.default.is_some();
         let optional = options.optional || has_default;
         let computed = options.computed || has_default;
-        let default = match options.default_value() {
-            Some(value) => {
-                let inner = quote!(<#ty as ::tf_provider::derived::AttributeField>::Inner);
-                quote!(::std::option::Option::Some({
-                    let default: #inner = #value;
-                    ::tf_provider::derived::AttributeValue::to_cty(&default)
-                }))
-            }
-            None => quote!(::std::option::Option::None),
+        let default = if let Some(value) = options.default_value() {
+            let inner = quote!(<#ty as ::tf_provider::derived::AttributeField>::Inner);
+            quote!(::std::option::Option::Some({
+                let default: #inner = #value;
+                ::tf_provider::derived::AttributeValue::to_cty(&default)
+            }))
+        } else {
+            quote!(::std::option::Option::None)
         };
-        let deprecated = match &options.deprecated {
-            Some(note) => quote!(::std::option::Option::Some(::std::string::String::from(#note))),
-            None => quote!(::std::option::Option::None),
+        let deprecated = if let Some(note) = &options.deprecated {
+            quote!(::std::option::Option::Some(::std::string::String::from(#note)))
+        } else {
+            quote!(::std::option::Option::None)
         };
         quote! {
             block.attributes.insert(::std::string::String::from(#name), ::tf_provider::derived::Attribute {
