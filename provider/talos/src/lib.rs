@@ -10,6 +10,7 @@ pub mod kubernetes;
 pub mod lifecycle;
 pub mod patch;
 pub mod pki;
+pub mod reboot;
 pub mod schema;
 pub mod secrets;
 pub mod tree;

@@ -17,6 +17,9 @@ use crate::yaml::{self, Node, Value, YamlError};
 use delete::Delete;
 use json::Operation;
 
+/// From this minor on, a patch may hold several documents for one of the config, which are merged one after the other.
+const REPEATED_DOCUMENTS: u16 = 14;
+
 /// Why a patch was refused before it was applied to anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}{}: {message}", if .path.is_empty() { String::new() } else { format!(", `{}`", .path) })]
@@ -169,7 +172,8 @@ fn error(line: usize, message: impl Into<String>) -> PatchError {
 fn read(text: &str, version: &TalosVersion, problems: &mut Vec<Problem>) -> Result<Content, PatchError> {
     let nodes = yaml::parse(text)?;
     match nodes.as_slice() {
-        [] => Err(error(1, "the patch is empty")),
+        // A file whose lines are all commented out changes nothing.
+        [] => Ok(Content::Merge(Vec::new())),
         [only] if matches!(only.value, Value::List(_)) => Ok(Content::Operations(json::read(only, version, problems)?)),
         _ => {
             let view = View::new(version.minor());
@@ -177,7 +181,7 @@ fn read(text: &str, version: &TalosVersion, problems: &mut Vec<Problem>) -> Resu
             for mut node in nodes {
                 let line = node.line;
                 if let Some(document) = Document::read(&mut node, version, view, problems)? {
-                    if documents.iter().any(|other| other.identity == document.identity) {
+                    if !view.at_least(REPEATED_DOCUMENTS) && documents.iter().any(|other| other.identity == document.identity) {
                         let message = format!("the patch has the {} twice", document.identity);
                         return Err(error(line, message));
                     }

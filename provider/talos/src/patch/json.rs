@@ -185,10 +185,7 @@ impl Operation {
         match &self.op {
             Op::Add(value) => add(document, &self.path, value.clone()),
             Op::Remove => remove(document, &self.path).map(|_| ()),
-            Op::Replace(value) => {
-                *find_mut(document, &self.path.parts).ok_or(MISSING)? = value.clone();
-                Ok(())
-            }
+            Op::Replace(value) => replace(document, &self.path, value.clone()),
             Op::Move(from) => {
                 let value = remove(document, from)?;
                 add(document, &self.path, value)
@@ -224,6 +221,20 @@ fn add(document: &mut Tree, path: &Pointer, value: Tree) -> Result<(), &'static 
             _ => return Err("the list has no such position"),
         },
         _ => return Err("there is nothing at the path that leads there: add that first"),
+    }
+    Ok(())
+}
+
+/// Talos' library sets a key that is not there, unlike the RFC.
+fn replace(document: &mut Tree, path: &Pointer, value: Tree) -> Result<(), &'static str> {
+    let (last, parents) = path.split();
+    match find_mut(document, parents) {
+        Some(Tree::Map(map)) => map.insert(last, value),
+        Some(Tree::List(list)) => {
+            let index = last.parse::<usize>().map_err(|_| MISSING)?;
+            *list.get_mut(index).ok_or(MISSING)? = value;
+        }
+        _ => return Err(MISSING),
     }
     Ok(())
 }

@@ -190,7 +190,8 @@ fn same_item(rule: &str, present: &Tree, value: &Tree) -> bool {
     match rule {
         "NetworkDeviceList" if named("interface") => same("interface"),
         "NetworkDeviceList" => match (present.at(&["deviceSelector"]), value.at(&["deviceSelector"])) {
-            (Some(a), Some(b)) => a.same_as(b),
+            // Go compares structs, and two pointers to equal booleans are not the same.
+            (Some(a), Some(b)) => a.same_as(b) && a.at(&["physical"]).is_none(),
             _ => false,
         },
         "VlanList" => same("vlanId"),

@@ -226,12 +226,16 @@ impl<'p> Reader<'p> {
             (shape, Value::Scalar(scalar)) => {
                 let result = match shape {
                     Shape::Text => Ok(Tree::Text(scalar.text.clone())),
-                    Shape::Bool if scalar.plain => typed_bool(&scalar.text).map(Tree::Bool).ok_or_else(String::new),
+                    Shape::Bool => typed_bool(scalar).map(Tree::Bool).ok_or_else(String::new),
                     Shape::Integer if scalar.plain && is_whole(&scalar.text) => Ok(Tree::Number(scalar.text.to_string())),
                     Shape::Unsigned if scalar.plain && is_whole(&scalar.text) && !scalar.text.starts_with('-') => {
                         Ok(Tree::Number(scalar.text.to_string()))
                     }
                     Shape::Float if scalar.plain && is_number(&scalar.text) => Ok(Tree::Number(scalar.text.to_string())),
+                    // Nanoseconds and single ports are numbers to Go, and no texts.
+                    Shape::Syntax("duration" | "network.PortRange") if scalar.plain && is_integer(&scalar.text) => {
+                        Ok(Tree::Number(scalar.text.to_string()))
+                    }
                     Shape::Syntax(type_name) => match syntax::check(type_name, &scalar.text) {
                         Ok(()) => Ok(Tree::Text(scalar.text.clone())),
                         Err(why) => Err(why),

@@ -16,13 +16,14 @@ pub(super) fn core_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// A boolean where one is wanted: there the words of YAML 1.1 count too.
-pub(crate) fn typed_bool(text: &str) -> Option<bool> {
-    core_bool(text).or(match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+/// A boolean where one is wanted: there some words of YAML 1.1 count too, quoted or not.
+pub(crate) fn typed_bool(scalar: &Scalar) -> Option<bool> {
+    let word = match scalar.text.as_str() {
+        "y" | "Y" | "yes" | "on" => Some(true),
+        "n" | "N" | "no" | "off" => Some(false),
         _ => None,
-    })
+    };
+    word.or_else(|| core_bool(&scalar.text).filter(|_| scalar.plain))
 }
 
 /// Whether the text is an integer: decimal, `0x`, `0o`, `0b`, with underscores between digits.
