@@ -104,8 +104,9 @@ impl tower::Service<http::Request<Body>> for Http {
     type Error = hyper::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.sender.poll_ready(context)
+    /// Always: a closed connection is told by the call itself. What is told here, tonic turns into an answer of the node.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
@@ -128,12 +129,22 @@ impl Watched {
         }
     }
 
-    /// A refused write says `broken pipe`; the alert then waits to be read.
-    fn look_for_alert(&mut self, context: &mut Context<'_>) {
-        let mut space = [0; 256];
-        let mut buffer = ReadBuf::new(&mut space);
-        if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-            self.note(&error);
+    /// A refused client's write fails with `broken pipe`, and the alert that tells why waits to be read: it is read
+    /// before the write's failure ends the connection.
+    fn fail_write<T>(&mut self, failure: io::Error, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        loop {
+            let mut space = [0; 1024];
+            let mut buffer = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(Ok(())) => return Poll::Ready(Err(failure)),
+                Poll::Ready(Err(error)) => {
+                    self.note(&error);
+                    return Poll::Ready(Err(failure));
+                }
+                // Its end is on the way: the connection is gone.
+                Poll::Pending => return Poll::Pending,
+            }
         }
     }
 }
@@ -150,19 +161,17 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if let Poll::Ready(Err(_)) = &polled {
-            self.look_for_alert(context);
+        match Pin::new(&mut self.stream).poll_write(context, bytes) {
+            Poll::Ready(Err(failure)) => self.fail_write(failure, context),
+            polled => polled,
         }
-        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(context);
-        if let Poll::Ready(Err(_)) = &polled {
-            self.look_for_alert(context);
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(Err(failure)) => self.fail_write(failure, context),
+            polled => polled,
         }
-        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

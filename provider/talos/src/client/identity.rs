@@ -11,6 +11,8 @@ use rustls::{
 };
 use zeroize::Zeroizing;
 
+use crate::{credentials, pki::PkiError, secrets::Bundle};
+
 /// A client certificate with its key, and the certificate authority that the other side must show.
 ///
 /// The same shape serves Talos' API and Kubernetes'. No `Debug`: it holds a private key.
@@ -40,6 +42,18 @@ impl Identity {
     /// PKCS#1, or under Talos' own label `ED25519 PRIVATE KEY`. Nothing is checked before it is used.
     pub fn new(ca: impl Into<String>, certificate: impl Into<String>, key: Zeroizing<String>) -> Self {
         Self { ca: ca.into(), certificate: certificate.into(), key }
+    }
+
+    /// An administrator (`os:admin`) of the cluster's Talos API, signed now and valid for `lifetime`.
+    pub fn talos_admin(bundle: &Bundle, lifetime: time::Duration) -> Result<Self, PkiError> {
+        let identity = credentials::admin_identity(bundle, lifetime)?;
+        Ok(Self::new(identity.authority, identity.certificate, identity.key))
+    }
+
+    /// An administrator (`system:masters`) of the cluster's Kubernetes API, signed now and valid for `lifetime`.
+    pub fn kubernetes_admin(bundle: &Bundle, lifetime: time::Duration) -> Result<Self, PkiError> {
+        let admin = credentials::kubernetes_admin(bundle, lifetime)?;
+        Ok(Self::new(bundle.kubernetes.crt.clone(), admin.crt, admin.key))
     }
 
     /// The client's certificate, PEM.

@@ -8,7 +8,10 @@ use super::{
     Error, Progress,
     wait::{ASK_WITHIN, Look, Patience, until},
 };
-use crate::client::{self, ApplyMode, Client, Stage};
+use crate::{
+    client::{self, ApplyMode, Client, Stage},
+    yaml::{self, Node, Value},
+};
 
 const STEP: &str = "machine config";
 const APPLY_WITHIN: Duration = Duration::from_secs(30);
@@ -125,9 +128,23 @@ async fn runs_with(node: &Client, config: &str) -> Result<bool, client::Error> {
     Ok(same(&running.yaml, config))
 }
 
+/// The same documents, however they are ordered within, commented and quoted. A text that is no YAML equals nothing else.
 fn same(one: &str, other: &str) -> bool {
-    let documents = |text: &str| serde_saphyr::from_multiple::<serde_json::Value>(text);
-    one == other || matches!((documents(one), documents(other)), (Ok(one), Ok(other)) if one == other)
+    one == other
+        || matches!((yaml::parse(one), yaml::parse(other)), (Ok(one), Ok(other))
+            if one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| same_node(one, other)))
+}
+
+fn same_node(one: &Node, other: &Node) -> bool {
+    match (&one.value, &other.value) {
+        // Talos gives a scalar the type of its field, so `1` and `"1"` are one value there; null is not `"null"`.
+        (Value::Scalar(a), Value::Scalar(b)) => one.is_null() == other.is_null() && (one.is_null() || a.text == b.text),
+        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_node(a, b)),
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len() && a.iter().all(|entry| other.get(&entry.key).is_some_and(|value| same_node(&entry.value, value)))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +160,8 @@ mod tests {
     fn another_value_or_document_does() {
         assert!(!same("a: 1\n", "a: 2\n"));
         assert!(!same("a: 1\n", "a: 1\n---\nkind: K\n"));
-        assert!(!same("a: \"1\"\n", "a: 1\n"));
+        assert!(!same("a: null\n", "a: \"null\"\n"));
+        assert!(!same("a: [x, y]\n", "a: [y, x]\n"));
+        assert!(!same("a: {b: c}\n", "a: {b: c, d: e}\n"));
     }
 }

@@ -1,9 +1,6 @@
 //! etcd's membership as all of its nodes see it, and the quorum that a change must leave.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::BTreeMap;
 
 use tokio::{sync::Mutex, time::Instant};
 
@@ -11,7 +8,7 @@ use super::{
     Error, Progress,
     wait::{ASK_WITHIN, Look, Patience, some_of, until},
 };
-use crate::client::{self, Clients, ErrorKind, EtcdMember, EtcdStatus};
+use crate::client::{self, Clients, EtcdMember, EtcdStatus};
 
 /// What one control-plane node says.
 pub(super) type Lists = BTreeMap<String, Result<Vec<EtcdMember>, client::Error>>;
@@ -171,82 +168,6 @@ pub async fn wait_quorum_without(
     .await
 }
 
-/// Members that belong to none of the nodes: those of machines that are gone. Every node must answer, since a member
-/// that is taken for stale will be removed.
-pub async fn stale_members(
-    clients: &Clients,
-    control_plane: &[String],
-    deadline: Instant,
-    progress: &Progress<'_>,
-) -> Result<Vec<EtcdMember>, Error> {
-    const STEP: &str = "etcd members";
-    until(STEP, deadline, progress, || async move {
-        let own = clients.each(control_plane, ASK_WITHIN, |node| async move { node.etcd_member_id().await }).await;
-        let mut ids = BTreeSet::new();
-        for answer in own.into_values() {
-            match answer {
-                Ok(id) => ids.extend(id),
-                Err(error) => return Ok(Look::NotYet(error.to_string())),
-            }
-        }
-        let lists = lists(clients, control_plane).await;
-        let listed: Vec<Vec<EtcdMember>> = lists.into_values().filter_map(Result::ok).collect();
-        let Some(list) = listed.first() else {
-            return Ok(Look::NotYet("no node lists members".to_owned()));
-        };
-        if listed.iter().any(|other| other != list) {
-            return Ok(Look::NotYet("the nodes list different members".to_owned()));
-        }
-        // A member that is starting stands on the list before its node knows its id.
-        if list.iter().any(|member| member.name.is_empty()) && ids.len() < control_plane.len() {
-            return Ok(Look::NotYet("a member has not started".to_owned()));
-        }
-        Ok(Look::Done(list.iter().filter(|member| !ids.contains(&member.id)).cloned().collect()))
-    })
-    .await
-}
-
-/// Removes the member of a machine that is gone, and waits until no node lists it. `control_plane` are the nodes that live.
-pub async fn remove_member(
-    clients: &Clients,
-    control_plane: &[String],
-    id: u64,
-    deadline: Instant,
-    progress: &Progress<'_>,
-) -> Result<(), Error> {
-    const STEP: &str = "etcd removal";
-    const REMOVE_WITHIN: Duration = Duration::from_secs(15);
-    until(STEP, deadline, progress, || async move {
-        let others = match others(clients, control_plane, "").await {
-            Ok(others) => others,
-            Err(why) => return Ok(Look::NotYet(why)),
-        };
-        let Some(member) = others.members.iter().find(|member| member.id == id) else {
-            return Ok(Look::Done(()));
-        };
-        let left = others.voters() - usize::from(!member.learner);
-        let needed = majority(left);
-        if others.healthy < needed {
-            return Ok(Look::NotYet(format!("{} of {left} voters are healthy, and {needed} are needed", others.healthy)));
-        }
-        let mut refusals = Vec::new();
-        for address in control_plane {
-            match clients.node(address).with_deadline(REMOVE_WITHIN).etcd_remove_member(id).await {
-                Ok(()) => {
-                    return Ok(Look::NotYet(format!("member {id:016x} is removed, and still on a list")));
-                }
-                Err(error) if matches!(error.kind, ErrorKind::NotFound(_)) => {
-                    return Ok(Look::NotYet(format!("member {id:016x} is gone, and still on a list")));
-                }
-                Err(error) if error.is_transient() => refusals.push(error.to_string()),
-                Err(source) => return Err(Error::Node { step: STEP, source }),
-            }
-        }
-        Ok(Look::NotYet(some_of(&refusals)))
-    })
-    .await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,5 +235,24 @@ mod tests {
             .map(|(at, status)| (at.to_string(), Ok((three(), status))))
             .collect();
         assert_eq!(summarise(seen).map(|others| others.healthy), Ok(1));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn done_means_the_same_voters_on_every_list(
+            lists in proptest::collection::vec(
+                proptest::collection::vec((0..3_u64, proptest::bool::weighted(0.9), proptest::bool::weighted(0.1)), 0..4), 0..4,
+            ),
+            count in 1..4_usize,
+        ) {
+            let lists: Vec<Vec<EtcdMember>> = lists
+                .into_iter()
+                .map(|list| list.into_iter().map(|(id, named, learner)| member(id, if named { "x" } else { "" }, learner)).collect())
+                .collect();
+            let good = |list: &Vec<EtcdMember>| list.len() == count && list.iter().all(|member| member.name == "x" && !member.learner);
+            let ids = |list: &Vec<EtcdMember>| list.iter().map(|member| member.id).collect::<Vec<_>>();
+            let expected = !lists.is_empty() && lists.iter().all(|list| good(list) && ids(list) == ids(&lists[0]));
+            proptest::prop_assert_eq!(look(lists, count).is_ok(), expected);
+        }
     }
 }

@@ -24,13 +24,13 @@ async fn a_node_without_alpn_is_talked_to() {
     assert_eq!(client.version().await.expect("an answer").tag, "v1.13.9");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_client_certificate_is_told_from_an_unreachable_node() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let node = FakeNode::start(&theirs, |_, _| version()).await;
     let client = Client::new(&node.address, &ours.identity_that_trusts(&theirs)).expect("a client");
     // The alert comes after the handshake, at whatever moment of the call: it must be seen at each.
-    for _ in 0..20 {
+    for _ in 0..100 {
         let error = client.version().await.expect_err("a refusal");
         assert!(matches!(&error.kind, ErrorKind::TlsRefused(alert) if alert == "UnknownCA"), "{error}");
     }

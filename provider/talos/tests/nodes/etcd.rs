@@ -9,7 +9,7 @@ use proto::{
 };
 use talos::{
     client::Clients,
-    lifecycle::{Left, leave_etcd, remove_member, stale_members, wait_etcd, wait_quorum_without},
+    lifecycle::{Left, etcd_is_unborn, leave_etcd, remove_member, stale_members, wait_etcd, wait_quorum_without},
 };
 use tonic::Code;
 
@@ -78,6 +78,20 @@ impl Etcd {
             "Hostname" => Answer::one(&wire::HostnameResponse {
                 messages: vec![wire::Hostname { hostname: format!("node-{me}"), ..Default::default() }],
             }),
+            "ServiceList" => {
+                let (state, message) =
+                    if mine { ("Running", "Health check successful") } else { ("Preparing", "Running pre state") };
+                let event = wire::ServiceEvent { msg: message.to_owned(), ..Default::default() };
+                let etcd = wire::ServiceInfo {
+                    id: "etcd".to_owned(),
+                    state: state.to_owned(),
+                    events: Some(wire::ServiceEvents { events: vec![event] }),
+                    ..Default::default()
+                };
+                Answer::one(&wire::ServiceListResponse {
+                    messages: vec![wire::ServiceList { services: vec![etcd], ..Default::default() }],
+                })
+            }
             _ => Answer::failure(Code::Unimplemented, method),
         }
     }
@@ -189,4 +203,15 @@ async fn the_member_of_a_machine_that_is_gone_is_found_and_removed() {
     }
     assert_eq!(etcd.lock().expect("a lock").changes, ["1 removes"]);
     assert!(stale_members(&clients, &addresses, deadline(), &silent).await.expect("an end").is_empty());
+}
+
+#[tokio::test]
+async fn etcd_is_unborn_only_while_every_node_waits() {
+    let authority = Authority::new();
+    let (_nodes, addresses, etcd) = cluster(&authority, &[1, 2, 3]).await;
+    etcd.lock().expect("a lock").members.clear();
+    let clients = Clients::new(&authority.identity()).expect("clients");
+    assert!(etcd_is_unborn(&clients, &addresses, deadline(), &silent).await.expect("an end"));
+    etcd.lock().expect("a lock").members.push(member(2, "node-2"));
+    assert!(!etcd_is_unborn(&clients, &addresses, deadline(), &silent).await.expect("an end"));
 }

@@ -12,6 +12,7 @@ mod config;
 mod drain;
 mod etcd;
 mod node;
+mod spawnable;
 
 use std::time::Duration;
 
