@@ -100,6 +100,7 @@ mod service;
 mod set;
 mod timeouts;
 mod tls;
+mod typed;
 mod value;
 mod wire;
 
