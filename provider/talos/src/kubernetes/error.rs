@@ -71,18 +71,16 @@ impl Error {
         if let kube::Error::Api(status) = error {
             return Self::Refused { call, server, code: status.code, message: status.message.clone() };
         }
-        let mut innermost: &(dyn std::error::Error + 'static) = error;
+        let mut cause: &(dyn std::error::Error + 'static) = error;
         loop {
-            if let Some(io) = innermost.downcast_ref::<std::io::Error>()
-                && let Some(rustls::Error::InvalidCertificate(why)) = io.get_ref().and_then(|inner| inner.downcast_ref())
-            {
+            if let Some(rustls::Error::InvalidCertificate(why)) = cause.downcast_ref() {
                 return Self::Untrusted { call, server, reason: why.to_string() };
             }
-            match innermost.source() {
-                Some(source) => innermost = source,
-                None => {
-                    return Self::Unreachable { call, server, reason: innermost.to_string() };
-                }
+            // What an I/O error was made of is not its source.
+            let within = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            match within.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| cause.source()) {
+                Some(inner) => cause = inner,
+                None => return Self::Unreachable { call, server, reason: cause.to_string() },
             }
         }
     }

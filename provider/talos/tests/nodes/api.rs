@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use talos::kubernetes::Cluster;
+use talos::{client::Identity, kubernetes::Cluster};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
@@ -59,6 +59,11 @@ impl Drop for FakeApi {
 impl FakeApi {
     pub(crate) async fn start(pods: Vec<FakePod>) -> Self {
         let authority = Authority::new();
+        Self::start_of(&authority, &authority.identity(), pods).await
+    }
+
+    /// One of this authority, called with that identity.
+    pub(crate) async fn start_of(authority: &Authority, identity: &Identity, pods: Vec<FakePod>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let server = format!("https://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(Mutex::new(State { pods, ..Default::default() }));
@@ -76,7 +81,7 @@ impl FakeApi {
                 }
             }
         });
-        let cluster = Cluster::new(&server, &authority.identity()).expect("a client");
+        let cluster = Cluster::new(&server, identity).expect("a client");
         Self { cluster, state, listener }
     }
 }

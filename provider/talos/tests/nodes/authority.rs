@@ -6,14 +6,14 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
 use talos::client::Identity;
 use zeroize::Zeroizing;
 
 pub(crate) struct Authority {
-    certificate: rcgen::Certificate,
+    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -26,7 +26,14 @@ impl Authority {
         let name = key.public_key_raw().iter().take(8).map(|byte| format!("{byte:02x}"));
         parameters.distinguished_name.push(DnType::CommonName, name.collect::<String>());
         let certificate = parameters.self_signed(&key).expect("a certificate");
-        Self { certificate, issuer: Issuer::new(parameters, key) }
+        Self { pem: certificate.pem(), issuer: Issuer::new(parameters, key) }
+    }
+
+    /// One that exists, by its certificate and key as Talos writes them.
+    pub(crate) fn existing(pem: String, key: &str) -> Self {
+        let key = KeyPair::from_pem(&key.replace("ED25519 PRIVATE KEY", "PRIVATE KEY")).expect("a key");
+        let issuer = Issuer::from_ca_cert_pem(&pem, key).expect("an authority");
+        Self { pem, issuer }
     }
 
     fn sign(&self, usage: ExtendedKeyUsagePurpose) -> (rcgen::Certificate, KeyPair) {
@@ -45,14 +52,14 @@ impl Authority {
     /// A client of this authority that expects servers of another.
     pub(crate) fn identity_that_trusts(&self, other: &Self) -> Identity {
         let (certificate, key) = self.sign(ExtendedKeyUsagePurpose::ClientAuth);
-        Identity::new(other.certificate.pem(), certificate.pem(), Zeroizing::new(key.serialize_pem()))
+        Identity::new(other.pem.clone(), certificate.pem(), Zeroizing::new(key.serialize_pem()))
     }
 
     /// A server on 127.0.0.1 that lets in clients of this authority only, and negotiates no ALPN.
     pub(crate) fn server(&self) -> Arc<ServerConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.der().clone()).expect("a root");
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("a certificate")).expect("a root");
         let clients =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().expect("a verifier");
         let (certificate, key) = self.sign(ExtendedKeyUsagePurpose::ServerAuth);

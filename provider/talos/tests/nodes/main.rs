@@ -4,6 +4,7 @@
 // Clippy knows a test by its attribute, not the servers that only tests use.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod administrator;
 mod api;
 mod authority;
 mod bootstrap;
@@ -13,6 +14,7 @@ mod drain;
 mod etcd;
 mod node;
 mod spawnable;
+mod traces;
 
 use std::time::Duration;
 
