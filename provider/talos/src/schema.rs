@@ -9,4 +9,4 @@ mod table;
 
 pub use read::Problem;
 pub(crate) use read::{check_value, header, read_any, read_document, retype, unknown_field};
-pub(crate) use table::{Shape, View};
+pub(crate) use table::{PEM_TYPES, Shape, View};

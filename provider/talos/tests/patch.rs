@@ -1,12 +1,15 @@
 //! Patches do to a config what Talos' own library does with them.
 
 mod machinery;
+mod random_patch;
 
 use machinery::Machinery;
-use serde_json::json;
+use random_patch::{Fields, Random};
+use serde_json::{Value, json};
 use talos::config::MachineConfig;
 use talos::patch::Patch;
 use talos::version::TalosVersion;
+use talos::yaml::{self, Node};
 
 /// A config to patch, in the form of a contract.
 fn base(machinery: &mut Machinery, contract: &str) -> String {
@@ -24,6 +27,7 @@ fn base(machinery: &mut Machinery, contract: &str) -> String {
 enum Outcome {
     Same,
     BothRefuse,
+    TheirFault,
     OnlyOursRefuses(String),
     OnlyTheirsRefuses(String),
     Different(String),
@@ -38,15 +42,20 @@ fn compare(machinery: &mut Machinery, config: &str, patches: &[&str]) -> Outcome
     let theirs = machinery.patch(config, patches);
     match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => {
-            let read = |text: &str| MachineConfig::parse(text, &version).unwrap();
-            if read(&ours).fingerprint() == read(&theirs).fingerprint() {
-                Outcome::Same
-            } else {
-                Outcome::Different(difference(&ours, &theirs))
-            }
+            let (read_ours, mut read_theirs) = (read(&ours), read(&theirs));
+            // Theirs makes an empty document of a deletion in one that is not there; ours passes over it.
+            read_theirs.retain(|document| {
+                let kind = document["kind"][0].as_str().unwrap_or_default();
+                let deleted_from = |patch: &&str| patch.contains("$patch") && patch.contains(&format!("\"{kind}\""));
+                let ours = read_ours.iter().any(|ours| ours["kind"] == document["kind"]);
+                *document != json!({}) && (ours || !patches.iter().any(deleted_from))
+            });
+            if read_ours == read_theirs { Outcome::Same } else { Outcome::Different(difference(&ours, &theirs)) }
         }
         (Err(_), Err(_)) => Outcome::BothRefuse,
         (Err(ours), Ok(_)) => Outcome::OnlyOursRefuses(ours),
+        // It panics on some types, and takes a patch that says nothing for none.
+        (Ok(_), Err(theirs)) if theirs.starts_with("panic: ") || theirs.ends_with("config not found") => Outcome::TheirFault,
         (Ok(_), Err(theirs)) => Outcome::OnlyTheirsRefuses(theirs),
     }
 }
@@ -58,6 +67,20 @@ fn apply(config: &str, patches: &[&str], version: &TalosVersion) -> Result<Machi
         config = patch.apply_to(&config).map_err(|error| error.to_string())?;
     }
     Ok(config)
+}
+
+/// The documents as plain values: what the library writes it cannot always read (`Protocol(0)`), so no types here.
+fn read(config: &str) -> Vec<Value> {
+    fn value(node: &Node) -> Value {
+        match &node.value {
+            yaml::Value::Scalar(scalar) => json!([scalar.text.as_str(), scalar.plain]),
+            yaml::Value::List(items) => items.iter().map(value).collect(),
+            yaml::Value::Map(entries) => {
+                Value::Object(entries.iter().map(|entry| (entry.key.clone(), value(&entry.value))).collect())
+            }
+        }
+    }
+    yaml::parse(config).unwrap().iter().map(value).collect()
 }
 
 fn difference(ours: &str, theirs: &str) -> String {
@@ -225,5 +248,33 @@ fn patches_do_what_the_library_does() {
         }
         println!("Talos {}: {} patched alike, {} refused by both", machinery.version, counts[0], counts[1]);
     }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+/// Two patches after each other, so that the second meets what the first left.
+#[test]
+fn random_patches_do_what_the_library_does() {
+    const CASES: u64 = 3000;
+    let mut wrong = Vec::new();
+    for mut machinery in Machinery::all("random_patches_do_what_the_library_does") {
+        let fields = Fields::new(machinery.minor());
+        let config = base(&mut machinery, "v1.8");
+        let mut counts = [0; 3];
+        for seed in 0..CASES {
+            let mut random = Random::new(seed);
+            let patches = [fields.patch(&mut random), fields.patch(&mut random)];
+            match compare(&mut machinery, &config, &[&patches[0], &patches[1]]) {
+                Outcome::Same => counts[0] += 1,
+                Outcome::BothRefuse => counts[1] += 1,
+                Outcome::TheirFault => counts[2] += 1,
+                outcome => wrong.push(format!("{} seed {seed}\n{}\n{}\n{outcome:#?}", machinery.version, patches[0], patches[1])),
+            }
+        }
+        println!(
+            "Talos {}: {} random patches alike, {} refused by both, {} not comparable",
+            machinery.version, counts[0], counts[1], counts[2]
+        );
+    }
+    wrong.truncate(200);
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n\n"));
 }

@@ -1,6 +1,6 @@
 //! `$patch: delete`: what it takes out of a config.
 
-use crate::schema::{Problem, Shape, View};
+use crate::schema::{PEM_TYPES, Problem, Shape, View};
 use crate::tree::{Map, Tree};
 use crate::yaml::{Entry, Node, Value};
 
@@ -108,8 +108,8 @@ impl Delete {
         for (index, key) in self.path.iter().enumerate() {
             shape = match shape {
                 Shape::Struct(name) => match view.field(name, key) {
-                    Some(expression) => Shape::bare(expression),
-                    None => {
+                    Some(expression) if !name.starts_with(PEM_TYPES) => Shape::bare(expression),
+                    _ => {
                         let path = self.path[..=index].join(".");
                         let message = format!("there is no field `{key}` to delete");
                         return Some(self.problem(path, message));
@@ -153,13 +153,13 @@ impl Delete {
         let Some((key, rest)) = path.split_first() else {
             return false;
         };
-        let (inner, is_field) = match shape {
+        let (expression, is_field) = match shape {
             Shape::Struct(name) => match view.field(name, key) {
-                Some(expression) => (Shape::bare(expression), true),
+                Some(expression) => (expression, true),
                 None => return false,
             },
-            Shape::Map(inner) => (Shape::bare(inner), false),
-            _ => (Shape::Any, false),
+            Shape::Map(inner) => (inner, false),
+            _ => ("any", false),
         };
         if rest.is_empty() {
             return match &self.item {
@@ -169,7 +169,11 @@ impl Delete {
             };
         }
         match map.get_mut(key) {
-            Some(Tree::Map(next)) => self.remove(next, inner, rest, view),
+            Some(Tree::Map(next)) => self.remove(next, Shape::bare(expression), rest, view),
+            // A struct without a pointer is always there.
+            None if is_field && matches!(Shape::of(expression), Shape::Struct(_)) => {
+                self.remove(&mut Map::new(), Shape::of(expression), rest, view)
+            }
             _ => false,
         }
     }

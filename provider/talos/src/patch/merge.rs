@@ -4,7 +4,7 @@
 //! structs and maps merge key by key, lists are appended, the rest is replaced. A value that Go cannot tell from a
 //! missing one (an empty text, zero) changes nothing, except behind a pointer.
 
-use crate::schema::{Shape, View};
+use crate::schema::{PEM_TYPES, Shape, View};
 use crate::tree::{Map, Tree};
 
 use super::ApplyError;
@@ -68,7 +68,7 @@ impl Merge {
                 self.value(left, right, inner, self.view.at_least(ZERO_BEHIND_POINTER), path)
             }
             Shape::Replaced(inner) => {
-                let empty_structure = matches!(right, Tree::Map(map) if map.is_empty());
+                let empty_structure = matches!(right, Tree::Map(map) if map.is_empty()) && !is_pem(inner);
                 if !empty_structure || *left == Tree::Null {
                     *left = whole(right, inner, self.view);
                 }
@@ -209,12 +209,15 @@ fn append(left: &mut Tree, right: &Tree) {
     }
 }
 
+/// Certificates and keys, which Talos reads by a rule of its own: also an empty one takes the place of what was there.
+fn is_pem(expression: &str) -> bool {
+    matches!(Shape::bare(expression), Shape::Struct(name) if name.starts_with(PEM_TYPES))
+}
+
 /// What is replaced as a whole has all of its parts, be they empty.
 fn whole(right: &Tree, expression: &str, view: View) -> Tree {
     let mut tree = right.clone();
-    if let (Shape::Struct(name), Tree::Map(map)) = (Shape::bare(expression), &mut tree)
-        && name.starts_with("x509.")
-    {
+    if let (Shape::Struct(name), Tree::Map(map), true) = (Shape::bare(expression), &mut tree, is_pem(expression)) {
         for (key, _) in view.fields(name) {
             if map.get(key).is_none() {
                 map.insert(key, Tree::text(""));

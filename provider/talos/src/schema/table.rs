@@ -8,6 +8,9 @@ use serde::Deserialize;
 /// The key of the name that tells two documents of one kind apart.
 const NAMED: char = '&';
 
+/// How the names of the types of certificates and keys start: to Talos these are single values.
+pub(crate) const PEM_TYPES: &str = "x509.";
+
 /// A key of a struct, or a kind of document.
 #[derive(Deserialize)]
 struct Field(String, String, u16, u16);
