@@ -1,6 +1,7 @@
 //! EC2's rules.
 
 pub(crate) mod dependencies;
+pub(crate) mod firewall;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
 pub(crate) mod run_instances;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use super::answer::{Answer, Refusal};
 use super::request::Request;
-use super::{Cloud, images, tags, visibility};
+use super::{Cloud, caller, images, tags, visibility};
 use crate::ledger::Ticket;
 
 /// Actions whose answers were compared with what AWS does.
@@ -83,12 +84,15 @@ pub(crate) async fn carry_out(
         "DeleteSecurityGroup" => dependencies::check_security_group(cloud, request, account).await?,
         "DeleteVpc" => dependencies::check_vpc(cloud, request, account).await?,
         "DetachInternetGateway" => dependencies::check_detach(cloud, request, account).await?,
-        "ModifyInstanceAttribute" => instances::note_protection(cloud, request),
+        "ModifyInstanceAttribute" => instances::note_modified(cloud, request),
         _ => {}
     }
     let answer = cloud.moto.forward(request, account).await?;
     if !answer.is_ok() {
         return Ok(answer);
+    }
+    if !request.is_read() && request.action.contains("SecurityGroup") {
+        firewall::refresh(cloud, caller(request, account)).await?;
     }
     if let Some(id) = visibility::note(cloud, request, &answer.tree()) {
         ticket.note("Made", id);

@@ -17,6 +17,8 @@ struct Check {
     target: (String, u16),
     from: Ipv4Addr,
     to: SocketAddrV4,
+    /// Whether the security groups let it through.
+    admitted: bool,
 }
 
 /// Makes checks, opens the ports of load balancers that have become active and drops what has drained, until the cloud stops.
@@ -30,7 +32,7 @@ pub(crate) async fn watch(cloud: Arc<Cloud>) {
         drop_drained(&cloud);
         let checks = due(&cloud);
         let made = checks.into_iter().map(|check| async move {
-            let passed = accepts_connections(check.from, check.to, LIMIT).await;
+            let passed = check.admitted && accepts_connections(check.from, check.to, LIMIT).await;
             (check, passed)
         });
         let results = futures_util::future::join_all(made).await;
@@ -79,11 +81,14 @@ fn due(cloud: &Cloud) -> Vec<Check> {
             let Some(group) = state.target_groups.get(&listener.target_group) else { continue };
             for (key, target) in group.targets.iter().filter(|(_, target)| !target.is_leaving()) {
                 let port = group.health_port.unwrap_or(target.address.port());
+                let groups = state.instances.get(&key.0).map(|instance| instance.groups.as_slice()).unwrap_or_default();
+                let admitted = state.firewall.admits_balancer(balancer, *target.address.ip(), groups, port, None);
                 checks.push(Check {
                     group: listener.target_group.clone(),
                     target: key.clone(),
                     from: balancer.address,
                     to: SocketAddrV4::new(*target.address.ip(), port),
+                    admitted,
                 });
             }
         }

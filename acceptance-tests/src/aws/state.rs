@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::config::Config;
 use super::elbv2::balancer::{Leftover, LoadBalancer};
 use super::elbv2::group::TargetGroup;
+use super::ec2::firewall::Firewall;
 use super::ec2::instances::Instance;
 use super::request::Request;
 
@@ -44,6 +45,7 @@ pub(crate) struct State {
     /// By ARN.
     pub(crate) target_groups: BTreeMap<String, TargetGroup>,
     pub(crate) leftovers: Vec<Leftover>,
+    pub(crate) firewall: Firewall,
     /// Tag changes that are accepted and do not show yet, in order, with their account.
     pub(crate) tag_changes: VecDeque<(Request, String)>,
     /// When a role, by account and name, can be used by other services.
@@ -52,6 +54,8 @@ pub(crate) struct State {
     pub(crate) health_checks: HashMap<(String, String), ReferenceUse>,
     /// When a DNS change is in sync.
     pub(crate) changes_in_sync_from: HashMap<String, Instant>,
+    /// When replication takes notice that a bucket is versioned.
+    pub(crate) versioned_from: HashMap<String, Instant>,
     /// Every bucket's region.
     pub(crate) bucket_regions: BTreeMap<String, String>,
     last_load_balancer: u32,

@@ -269,12 +269,17 @@ async fn finish(cloud: &Cloud, id: &str) {
     }
 }
 
-/// ModifyInstanceAttribute with DisableApiTermination.
-pub(crate) fn note_protection(cloud: &Cloud, request: &Request) {
-    let Some(value) = request.parameters.get("DisableApiTermination.Value") else { return };
+/// ModifyInstanceAttribute: termination protection and security groups.
+pub(crate) fn note_modified(cloud: &Cloud, request: &Request) {
     let id = request.parameters.get("InstanceId").unwrap_or_default();
-    if let Some(instance) = cloud.state().instances.get_mut(id) {
+    let groups: Vec<String> = request.parameters.list("GroupId").into_iter().map(str::to_owned).collect();
+    let mut state = cloud.state();
+    let Some(instance) = state.instances.get_mut(id) else { return };
+    if let Some(value) = request.parameters.get("DisableApiTermination.Value") {
         instance.protected = value.eq_ignore_ascii_case("true");
+    }
+    if !groups.is_empty() {
+        instance.groups = groups;
     }
 }
 

@@ -1,9 +1,12 @@
 //! Load balancers and their listeners.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
+
+use ipnet::Ipv4Net;
 
 use super::super::Cloud;
 use super::super::state::State;
@@ -22,6 +25,8 @@ pub(crate) struct LoadBalancer {
     pub(crate) vpc: String,
     pub(crate) subnets: Vec<String>,
     pub(crate) zones: Vec<String>,
+    /// The subnets' addresses: what it speaks to targets from.
+    pub(crate) ranges: Vec<Ipv4Net>,
     pub(crate) groups: Vec<String>,
     /// Whether it was made with a security group; only then can it have others.
     pub(crate) made_with_groups: bool,
@@ -103,32 +108,39 @@ struct Spread {
     cloud: Weak<Cloud>,
     balancer: String,
     listener: String,
-    turn: std::sync::atomic::AtomicUsize,
+    turn: AtomicUsize,
 }
 
 impl Routes for Spread {
-    fn choose(&self, client: SocketAddr, _port: u16) -> Route {
+    fn choose(&self, client: SocketAddr, port: u16) -> Route {
         let Some(cloud) = self.cloud.upgrade() else { return Route::Refused };
         let state = cloud.state();
-        let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let Some(group) = state
-            .load_balancers
-            .get(&self.balancer)
-            .and_then(|balancer| balancer.listeners.get(&self.listener))
-            .and_then(|listener| state.target_groups.get(&listener.target_group))
-        else {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let Some(balancer) = state.load_balancers.get(&self.balancer) else { return Route::Refused };
+        let listener = balancer.listeners.get(&self.listener);
+        let Some(group) = listener.and_then(|listener| state.target_groups.get(&listener.target_group)) else {
             return Route::Refused;
         };
-        let serving: Vec<_> = group.targets.values().filter(|target| !target.is_leaving()).collect();
-        let healthy: Vec<_> = serving.iter().filter(|target| target.state == TargetState::Healthy).collect();
+        let IpAddr::V4(client) = client.ip() else { return Route::Lost };
+        if !state.firewall.admits_client(balancer, client, port) {
+            return Route::Lost;
+        }
+        let serving: Vec<_> = group.targets.iter().filter(|(_, target)| !target.is_leaving()).collect();
+        let healthy: Vec<_> = serving.iter().filter(|(_, target)| target.state == TargetState::Healthy).collect();
         // Where no target is healthy, a network load balancer sends to all of them.
         let chosen = if healthy.is_empty() {
             serving.get(turn % serving.len().max(1)).copied()
         } else {
             healthy.get(turn % healthy.len()).map(|target| **target)
         };
-        let Some(target) = chosen else { return Route::Refused };
-        if group.preserves_client_address && client.ip() == *target.address.ip() {
+        let Some(((instance, _), target)) = chosen else { return Route::Refused };
+        let address = *target.address.ip();
+        if group.preserves_client_address && client == address {
+            return Route::Lost;
+        }
+        let sender = group.preserves_client_address.then_some(client);
+        let groups = state.instances.get(instance).map(|instance| instance.groups.as_slice()).unwrap_or_default();
+        if !state.firewall.admits_balancer(balancer, address, groups, target.address.port(), sender) {
             return Route::Lost;
         }
         Route::To(target.address)
@@ -149,7 +161,7 @@ pub(crate) async fn open(cloud: &Arc<Cloud>, balancer_arn: &str, listener_arn: &
         cloud: Arc::downgrade(cloud),
         balancer: balancer_arn.to_owned(),
         listener: listener_arn.to_owned(),
-        turn: std::sync::atomic::AtomicUsize::new(0),
+        turn: AtomicUsize::new(0),
     });
     let opened = Listener::open(address, port, routes).await;
     let mut state = cloud.state();

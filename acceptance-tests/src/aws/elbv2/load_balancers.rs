@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use ipnet::Ipv4Net;
+
 use super::super::answer::{Answer, Refusal};
 use super::super::moto::ELBV2_VERSION;
 use super::super::parameters::Parameters;
@@ -78,6 +80,7 @@ pub(crate) async fn create(cloud: &Arc<Cloud>, request: &Request, account: &str,
                 vpc: place.vpc,
                 subnets: place.subnets,
                 zones: place.zones,
+                ranges: place.ranges,
                 made_with_groups: !groups.is_empty(),
                 groups,
                 public: parameters.get("Scheme") != Some("internal"),
@@ -132,6 +135,7 @@ struct Place {
     vpc: String,
     subnets: Vec<String>,
     zones: Vec<String>,
+    ranges: Vec<Ipv4Net>,
 }
 
 impl Place {
@@ -146,11 +150,13 @@ impl Place {
         }
         let mut zones = BTreeSet::new();
         let mut vpcs = BTreeSet::new();
+        let mut ranges = Vec::new();
         for subnet in &subnets {
             let found = cloud.moto.ec2(caller, "DescribeSubnets", &[("SubnetId.1", subnet)]).await;
             let found = found.map_err(|_| Refusal::new("SubnetNotFound", format!("The subnet ID '{subnet}' does not exist")))?;
             let item = found.at(&["subnetSet", "item"]).cloned().unwrap_or_default();
             vpcs.insert(item.text_of("vpcId").to_owned());
+            ranges.extend(item.text_of("cidrBlock").parse::<Ipv4Net>());
             if !zones.insert(item.text_of("availabilityZone").to_owned()) {
                 return Err(Refusal::new(
                     "InvalidConfigurationRequest",
@@ -173,7 +179,7 @@ impl Place {
                 return Err(Refusal::new("InvalidSubnet", format!("VPC {vpc} has no internet gateway")));
             }
         }
-        Ok(Self { vpc, subnets, zones: zones.into_iter().collect() })
+        Ok(Self { vpc, subnets, zones: zones.into_iter().collect(), ranges })
     }
 }
 
@@ -276,7 +282,7 @@ pub(crate) async fn set_security_groups(cloud: &Cloud, request: &Request, accoun
     if !made_with_groups {
         return Err(Refusal::new(
             "InvalidConfigurationRequest",
-            "Security groups cannot be set for a Network Load Balancer that was created without security groups",
+            "You cannot set security groups on a Network Load Balancer which was created without any security groups.",
         ));
     }
     if groups.is_empty() {
@@ -309,6 +315,7 @@ pub(crate) async fn set_subnets(cloud: &Cloud, request: &Request, account: &str)
     {
         balancer.subnets = place.subnets;
         balancer.zones = place.zones;
+        balancer.ranges = place.ranges;
     }
     Ok(answer)
 }

@@ -1,0 +1,106 @@
+"""S3, and the IAM roles that replication acts in."""
+
+from cloud import *
+
+
+def _bucket(kind, west=False):
+    made = name(kind)
+    if west:
+        s3_west.create_bucket(Bucket=made, CreateBucketConfiguration={"LocationConstraint": "us-west-1"})
+    else:
+        s3.create_bucket(Bucket=made)
+    return made
+
+
+def _version(client_, bucket):
+    client_.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _role():
+    trust = '{"Version": "2012-10-17", "Statement": []}'
+    return iam.create_role(RoleName=name("role"), AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+
+
+def _replicate(source, target, role):
+    rule = {
+        "ID": "all",
+        "Priority": 1,
+        "Filter": {"Prefix": ""},
+        "Status": "Enabled",
+        "DeleteMarkerReplication": {"Status": "Enabled"},
+        "Destination": {"Bucket": f"arn:aws:s3:::{target}"},
+    }
+    return s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": [rule]})
+
+
+def a_bucket_of_ours_is_told_as_ours():
+    made = _bucket("ours", west=True)
+    again = {"LocationConstraint": "us-west-1"}
+    refused("BucketAlreadyOwnedByYou", s3_west.create_bucket, Bucket=made, CreateBucketConfiguration=again)
+
+
+def in_us_east_1_a_bucket_of_ours_is_made_again_without_complaint():
+    s3.create_bucket(Bucket=_bucket("ours"))
+
+
+def a_bucket_is_made_where_it_was_asked_for():
+    other = {"LocationConstraint": "eu-west-1"}
+    refused("IllegalLocationConstraintException", s3_west.create_bucket, Bucket=name("x"), CreateBucketConfiguration=other)
+    refused("IllegalLocationConstraintException", s3_west.create_bucket, Bucket=name("x"))
+
+
+def odd_names_are_refused():
+    for wrong in ["Upper-case", "under_score", "ab", "192.0.2.1", "-x-y"]:
+        refused("InvalidBucketName", s3.create_bucket, Bucket=wrong)
+
+
+def a_bucket_with_versions_in_it_stays():
+    made = _bucket("full")
+    _version(s3, made)
+    s3.put_object(Bucket=made, Key="k", Body=b"1")
+    s3.delete_object(Bucket=made, Key="k")
+    assert "Contents" not in s3.list_objects_v2(Bucket=made)
+    refused("BucketNotEmpty", s3.delete_bucket, Bucket=made)
+    found = s3.list_object_versions(Bucket=made)
+    for one in found["Versions"] + found["DeleteMarkers"]:
+        s3.delete_object(Bucket=made, Key=one["Key"], VersionId=one["VersionId"])
+    s3.delete_bucket(Bucket=made)
+
+
+def replication_needs_versions_at_both_ends():
+    source, target, role = _bucket("from"), _bucket("to", west=True), _role()
+    assert "Versioning must be" in refused("InvalidRequest", _replicate, source, target, role)
+    _version(s3, source)
+    said = eventually(lambda: refused("InvalidRequest", _replicate, source, target, role), lambda text: "Destination" in text)
+    assert "must have versioning" in said
+    _version(s3_west, target)
+    eventually(lambda: _replicate(source, target, role))
+    refused("InvalidRequest", _replicate, source, "no-such-bucket-anywhere", role)
+
+
+def a_role_can_be_used_only_after_a_while():
+    source, target = _bucket("from"), _bucket("to", west=True)
+    _version(s3, source)
+    _version(s3_west, target)
+    nobody = "arn:aws:iam::123456789012:role/nobody"
+    told = lambda: refused(None, _replicate, source, target, nobody)
+    eventually(told, lambda said: "Invalid role" in said)
+    role = _role()
+    assert "Invalid role" in refused("InvalidArgument", _replicate, source, target, role)
+    eventually(lambda: _replicate(source, target, role))
+
+
+def a_role_with_policies_stays():
+    _role()
+    document = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+    iam.put_role_policy(RoleName=name("role"), PolicyName="p", PolicyDocument=document)
+    refused("DeleteConflict", iam.delete_role, RoleName=name("role"))
+    iam.delete_role_policy(RoleName=name("role"), PolicyName="p")
+    iam.delete_role(RoleName=name("role"))
+
+
+def a_new_role_shows_only_after_a_while():
+    _role()
+    refused("NoSuchEntity", iam.get_role, RoleName=name("role"))
+    eventually(lambda: iam.get_role(RoleName=name("role")))
+    refused("EntityAlreadyExists", _role)

@@ -1,0 +1,92 @@
+"""Cases that the Rust side sets the scene for: quotas, faults, lost answers, other accounts."""
+
+from botocore.exceptions import ConnectionClosedError, ConnectionError as Unreachable, ReadTimeoutError
+
+from cloud import *
+
+
+def the_quota_holds_for_the_second_instance():
+    place = subnet(vpc())
+    run(place)
+    assert "vCPU limit" in refused("VcpuLimitExceeded", run, place)
+
+
+def a_terminated_instance_does_not_count():
+    place = subnet(vpc())
+    made = run(place)["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[made])
+    run(place)
+
+
+def denied_in_each_protocol():
+    assert "not authorized to perform: ec2:CreateVpc" in refused("UnauthorizedOperation", ec2.create_vpc, CidrBlock=CIDR)
+    refused("AccessDenied", elb.describe_load_balancers)
+    refused("AccessDenied", iam.list_roles)
+    refused("AccessDenied", route53.list_hosted_zones)
+    refused("AccessDenied", s3.list_buckets)
+
+
+def throttled_in_each_protocol():
+    refused("RequestLimitExceeded", ec2.describe_vpcs)
+    refused("Throttling", elb.describe_load_balancers)
+    refused("Throttling", iam.list_roles)
+    refused("Throttling", route53.list_hosted_zones)
+    refused("SlowDown", s3.list_buckets)
+
+
+def broken_in_each_protocol():
+    refused("InternalError", ec2.describe_vpcs)
+    refused("InternalFailure", elb.describe_load_balancers)
+    refused("InternalFailure", iam.list_roles)
+    refused("InternalFailure", route53.list_hosted_zones)
+    refused("InternalError", s3.list_buckets)
+
+
+def an_answer_is_lost_and_the_token_finds_the_instance():
+    place = subnet(vpc())
+    try:
+        run(place, token="lost")
+        raise AssertionError("the answer came")
+    except (ConnectionClosedError, Unreachable):
+        pass
+    first = run(place, token="lost")["InstanceId"]
+    assert run(place, token="lost")["InstanceId"] == first
+
+
+def a_call_takes_effect_though_its_client_has_gone():
+    hasty = boto3.client("ec2", config=Config(retries={"total_max_attempts": 1}, read_timeout=0.2))
+    try:
+        hasty.create_vpc(CidrBlock=CIDR, TagSpecifications=tags("vpc", Name="hasty"))
+        raise AssertionError("the answer came")
+    except ReadTimeoutError:
+        pass
+    named = [{"Name": "tag:Name", "Values": ["hasty"]}]
+    eventually(lambda: ec2.describe_vpcs(Filters=named)["Vpcs"])
+
+
+def writes_know_new_objects_no_sooner_than_reads():
+    made = ec2.create_vpc(CidrBlock=CIDR)["Vpc"]["VpcId"]
+    refused("InvalidVpcID.NotFound", ec2.create_subnet, VpcId=made, CidrBlock=CIDR)
+    eventually(lambda: ec2.create_subnet(VpcId=made, CidrBlock=CIDR))
+
+
+def a_network_with_a_name():
+    ec2.create_vpc(CidrBlock=CIDR, TagSpecifications=tags("vpc", Name="mine"))
+
+
+def another_account_sees_nothing():
+    assert client("sts").get_caller_identity()["Account"] == "210987654321"
+    assert ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["mine"]}])["Vpcs"] == []
+
+
+def unknown_credentials():
+    stranger = {"aws_access_key_id": "AKIANOBODYKNOWS00000", "aws_secret_access_key": "x"}
+    refused("AuthFailure", client("ec2", **stranger).describe_vpcs)
+    refused("InvalidClientTokenId", client("sts", **stranger).get_caller_identity)
+    refused("InvalidAccessKeyId", client("s3", **stranger).list_buckets)
+
+
+def an_instance_lives_and_dies():
+    made = running(subnet(vpc()), UserData="machine: secret", TagSpecifications=tags("instance", Name="n1"))
+    ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    in_state(made["InstanceId"], "terminated")

@@ -1,0 +1,144 @@
+"""Instances and images."""
+
+import base64
+
+from cloud import *
+
+
+def a_token_gives_the_same_instance():
+    place = subnet(vpc())
+    first = run(place, token=name("same"))
+    assert run(place, token=name("same"))["InstanceId"] == first["InstanceId"]
+    assert run(place, token=name("another"))["InstanceId"] != first["InstanceId"]
+
+
+def a_token_gives_the_same_instance_even_when_it_is_terminated():
+    place = subnet(vpc())
+    made = run(place, token=name("gone"))["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[made])
+    in_state(made, "terminated")
+    again = run(place, token=name("gone"))
+    assert (again["InstanceId"], again["State"]["Name"]) == (made, "terminated")
+
+
+def a_token_with_other_parameters_is_refused():
+    place = subnet(vpc())
+    run(place, token=name("other"))
+    refused("IdempotentParameterMismatch", run, place, token=name("other"), UserData="x")
+
+
+def user_data_has_sixteen_kibibytes_before_base64():
+    place = subnet(vpc())
+    run(place, UserData="x" * 16384)
+    refused("InvalidParameterValue", run, place, UserData="x" * 16385)
+
+
+def user_data_comes_back():
+    made = run(subnet(vpc()), UserData="machine:")["InstanceId"]
+    eventually(lambda: instance(made))
+    found = ec2.describe_instance_attribute(InstanceId=made, Attribute="userData")["UserData"]["Value"]
+    assert base64.b64decode(found) == b"machine:"
+
+
+def an_instance_is_pending_first_and_has_its_public_address_when_it_runs():
+    made = run(subnet(vpc()))
+    assert made["State"]["Name"] == "pending"
+    assert "PublicIpAddress" not in made
+    found = in_state(made["InstanceId"], "running")
+    private = made["PrivateIpAddress"].split(".")
+    private[1] = str(int(private[1]) + 100)
+    assert found["PublicIpAddress"] == ".".join(private)
+    assert found["PublicDnsName"].startswith("ec2-127-")
+
+
+def a_filter_on_the_state_means_the_state_that_shows():
+    network = vpc()
+    made = run(subnet(network))["InstanceId"]
+
+    def having(*states):
+        filters = [{"Name": "vpc-id", "Values": [network]}, {"Name": "instance-state-name", "Values": list(states)}]
+        found = ec2.describe_instances(Filters=filters)["Reservations"]
+        return [one["InstanceId"] for reservation in found for one in reservation["Instances"]]
+
+    eventually(lambda: having("pending"), lambda found: found == [made])
+    eventually(lambda: having("running"), lambda found: found == [made])
+    assert having("pending", "terminated") == []
+
+
+def a_terminated_instance_is_in_no_network():
+    made = running(subnet(vpc()))["InstanceId"]
+    ending = ec2.terminate_instances(InstanceIds=[made])["TerminatingInstances"][0]
+    assert (ending["PreviousState"]["Name"], ending["CurrentState"]["Name"]) == ("running", "shutting-down")
+    found = in_state(made, "terminated")
+    assert not found.get("VpcId") and not found.get("PrivateIpAddress") and found["SecurityGroups"] == []
+
+
+def disks_and_interfaces_go_with_their_instance():
+    network = vpc()
+    disk = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 20, "Encrypted": True, "VolumeType": "gp3"}}]
+    made = running(subnet(network), BlockDeviceMappings=disk)["InstanceId"]
+    of_it = [{"Name": "attachment.instance-id", "Values": [made]}]
+    volume = ec2.describe_volumes(Filters=of_it)["Volumes"][0]
+    assert (volume["Size"], volume["Encrypted"], volume["VolumeType"]) == (20, True, "gp3")
+    ec2.terminate_instances(InstanceIds=[made])
+    in_state(made, "terminated")
+    refused("InvalidVolume.NotFound", ec2.describe_volumes, VolumeIds=[volume["VolumeId"]])
+    in_network = [{"Name": "vpc-id", "Values": [network]}]
+    assert ec2.describe_network_interfaces(Filters=in_network)["NetworkInterfaces"] == []
+
+
+def tags_reach_disk_and_interface():
+    wanted = tags("instance", a="1") + tags("volume", a="2") + tags("network-interface", a="3")
+    made = running(subnet(vpc()), TagSpecifications=wanted)
+    of_it = [{"Name": "attachment.instance-id", "Values": [made["InstanceId"]]}]
+    assert made["Tags"] == [{"Key": "a", "Value": "1"}]
+    assert ec2.describe_volumes(Filters=of_it)["Volumes"][0]["Tags"] == [{"Key": "a", "Value": "2"}]
+    interface = ec2.describe_network_interfaces(Filters=of_it)["NetworkInterfaces"][0]
+    assert interface["TagSet"] == [{"Key": "a", "Value": "3"}]
+
+
+def a_root_disk_holds_its_image():
+    disk = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 4}}]
+    refused("InvalidBlockDeviceMapping", run, subnet(vpc()), BlockDeviceMappings=disk)
+
+
+def metadata_options_are_kept_and_checked():
+    place = subnet(vpc())
+    found = running(place, MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2})["MetadataOptions"]
+    assert (found["HttpTokens"], found["HttpPutResponseHopLimit"]) == ("required", 2)
+    refused("InvalidParameterValue", run, place, MetadataOptions={"HttpPutResponseHopLimit": 65})
+
+
+def a_group_of_another_network_is_refused():
+    place, foreign = subnet(vpc()), group(vpc())
+    refused("InvalidParameter", run, place, [foreign])
+
+
+def an_unknown_machine_type_is_refused():
+    refused("InvalidParameterValue", run, subnet(vpc()), InstanceType="m99.huge")
+
+
+def a_machine_type_of_another_architecture_is_refused():
+    refused("InvalidParameterValue", run, subnet(vpc()), InstanceType="m6g.large")
+
+
+def a_protected_instance_stays():
+    made = running(subnet(vpc()), DisableApiTermination=True)["InstanceId"]
+    refused("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[made])
+    ec2.modify_instance_attribute(InstanceId=made, DisableApiTermination={"Value": False})
+    ec2.terminate_instances(InstanceIds=[made])
+
+
+def an_image_is_there_in_its_own_region_only():
+    west = client("ec2", "us-west-1")
+    refused("InvalidAMIID.NotFound", west.describe_images, ImageIds=[image()])
+    names = {found["Name"] for found in west.describe_images(Owners=[TALOS])["Images"]}
+    assert "talos-v1.13.9-us-west-1-arm64" in names and not any("us-east-1" in found for found in names)
+
+
+def a_look_alike_bears_the_same_name():
+    by_name = [{"Name": "name", "Values": ["talos-v1.13.9-us-east-1-amd64"]}]
+    found = ec2.describe_images(Filters=by_name)["Images"]
+    newest = max(found, key=lambda one: one["CreationDate"])
+    assert len(found) == 2 and newest["OwnerId"] != TALOS
+    assert [one["OwnerId"] for one in ec2.describe_images(Owners=[TALOS], Filters=by_name)["Images"]] == [TALOS]

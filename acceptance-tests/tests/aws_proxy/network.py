@@ -1,0 +1,140 @@
+"""VPCs, subnets, gateways, security groups, tags."""
+
+from cloud import *
+
+
+def a_new_object_shows_only_after_a_while():
+    made = ec2.create_vpc(CidrBlock=CIDR)["Vpc"]["VpcId"]
+    refused("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=[made])
+    by_filter = lambda: ec2.describe_vpcs(Filters=[{"Name": "vpc-id", "Values": [made]}])["Vpcs"]
+    assert by_filter() == []
+    eventually(by_filter)
+    assert ec2.describe_vpcs(VpcIds=[made])["Vpcs"]
+
+
+def changed_tags_show_only_after_a_while():
+    made = vpc()
+    ec2.create_tags(Resources=[made], Tags=[{"Key": "a", "Value": "1"}])
+    read = lambda: ec2.describe_vpcs(VpcIds=[made])["Vpcs"][0].get("Tags", [])
+    assert read() == []
+    eventually(read)
+    ec2.delete_tags(Resources=[made], Tags=[{"Key": "a"}])
+    assert read() != []
+    eventually(read, lambda found: found == [])
+
+
+def tags_of_what_is_not_there_are_refused():
+    refused("InvalidVpcID.NotFound", ec2.create_tags, Resources=["vpc-0123"], Tags=[{"Key": "a", "Value": "1"}])
+
+
+def reserved_tags_are_refused():
+    refused("InvalidParameterValue", ec2.create_tags, Resources=[vpc()], Tags=[{"Key": "aws:a", "Value": "1"}])
+
+
+def tags_of_another_kind_are_refused():
+    refused("InvalidParameterValue", ec2.create_vpc, CidrBlock=CIDR, TagSpecifications=tags("subnet", a="1"))
+
+
+def a_subnet_with_an_instance_stays_until_that_is_terminated():
+    place = subnet(vpc())
+    made = run(place)["InstanceId"]
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=place)
+    ec2.terminate_instances(InstanceIds=[made])
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=place)
+    in_state(made, "terminated")
+    ec2.delete_subnet(SubnetId=place)
+
+
+def a_group_that_an_instance_bears_stays():
+    network = vpc()
+    made = group(network)
+    run(subnet(network), [made])
+    refused("DependencyViolation", ec2.delete_security_group, GroupId=made)
+
+
+def a_group_that_another_names_stays():
+    network = vpc()
+    one, two = group(network, "one"), group(network, "two")
+    rule = [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [{"GroupId": one}]}]
+    ec2.authorize_security_group_ingress(GroupId=two, IpPermissions=rule)
+    refused("DependencyViolation", ec2.delete_security_group, GroupId=one)
+    ec2.revoke_security_group_ingress(GroupId=two, IpPermissions=rule)
+    ec2.delete_security_group(GroupId=one)
+
+
+def a_group_that_names_itself_goes():
+    made = group(vpc())
+    rule = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": made}]}]
+    ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=rule)
+    ec2.delete_security_group(GroupId=made)
+
+
+def a_group_has_a_name_of_its_own_in_its_network():
+    network = vpc()
+    group(network)
+    refused("InvalidGroup.Duplicate", group, network)
+    group(vpc())
+
+
+def a_rule_is_there_once():
+    made = group(vpc())
+    admit(made, 6443)
+    refused("InvalidPermission.Duplicate", admit, made, 6443)
+
+
+def odd_letters_in_descriptions_are_refused():
+    network = vpc()
+    refused("InvalidParameterValue", ec2.create_security_group, GroupName="n", Description="the node's", VpcId=network)
+
+
+def the_default_group_stays():
+    found = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc()]}])["SecurityGroups"]
+    refused("CannotDelete", ec2.delete_security_group, GroupId=found[0]["GroupId"])
+
+
+def a_network_stays_while_anything_is_in_it():
+    network = vpc()
+    made = group(network)
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=network)
+    ec2.delete_security_group(GroupId=made)
+    attached = gateway(network)
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=network)
+    ec2.detach_internet_gateway(InternetGatewayId=attached, VpcId=network)
+    place = subnet(network)
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=network)
+    ec2.delete_subnet(SubnetId=place)
+    ec2.delete_vpc(VpcId=network)
+
+
+def a_gateway_stays_while_anything_has_a_public_address():
+    network = vpc()
+    attached = gateway(network)
+    made = run(subnet(network))["InstanceId"]
+    detach = lambda: ec2.detach_internet_gateway(InternetGatewayId=attached, VpcId=network)
+    assert "mapped public address" in refused("DependencyViolation", detach)
+    ec2.terminate_instances(InstanceIds=[made])
+    in_state(made, "terminated")
+    detach()
+
+
+def a_route_goes_to_a_gateway_of_the_same_network():
+    table = ec2.create_route_table(VpcId=vpc())["RouteTable"]["RouteTableId"]
+    other = gateway(vpc())
+    refused(
+        "InvalidParameterValue", ec2.create_route, RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=other
+    )
+
+
+def a_route_table_stays_while_a_subnet_uses_it():
+    network = vpc()
+    table = ec2.create_route_table(VpcId=network)["RouteTable"]["RouteTableId"]
+    link = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet(network))["AssociationId"]
+    refused("DependencyViolation", ec2.delete_route_table, RouteTableId=table)
+    ec2.disassociate_route_table(AssociationId=link)
+    ec2.delete_route_table(RouteTableId=table)
+
+
+def subnets_of_a_network_do_not_overlap():
+    network = vpc()
+    subnet(network)
+    refused("InvalidSubnet.Conflict", subnet, network, "b")
