@@ -1,48 +1,111 @@
-//! What Talos refuses in a config that it can read.
+//! What Talos refuses in a config that it can read, as far as a user can cause it.
+//!
+//! A node whose user data Talos refuses has no API at all, so this is asked before a machine is bought. Nothing is refused
+//! here that Talos takes. Source: the `Validate` and `V1Alpha1ConflictValidate` methods of Talos' config types, in the mode
+//! of a cloud node.
 
-/// Kubernetes' rule for the keys of labels, annotations and taints: an optional DNS prefix and a name.
-pub(crate) fn qualified_name(key: &str) -> Result<(), String> {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
-    if prefix.is_some_and(|prefix| !is_dns_name(prefix)) {
-        return Err(format!("`{key}` has a prefix that is no DNS name"));
-    }
-    if name.is_empty() || !is_label_text(name) {
-        return Err(format!(
-            "`{key}` is no name: at most 63 letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit"
-        ));
-    }
-    Ok(())
+mod cluster;
+mod conflicts;
+mod documents;
+mod machine;
+mod names;
+
+pub use names::label_for_worker;
+pub(crate) use names::{label_value, qualified_name};
+
+use crate::config::{Documents, MachineConfig};
+use crate::schema;
+use crate::tree::Tree;
+use crate::version::TalosVersion;
+
+/// Something that Talos refuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{path}`: {message}")]
+pub struct Violation {
+    /// Where: `cluster.controlPlane.endpoint`, or for other documents `HostnameConfig: hostname`.
+    pub path: String,
+    /// What is wrong. Quotes names and addresses, no secrets.
+    pub message: String,
 }
 
-/// Kubernetes' rule for the values of labels and taints.
-pub(crate) fn label_value(value: &str) -> Result<(), String> {
-    if value.is_empty() || is_label_text(value) {
+/// All that Talos of that version would refuse in a config; nothing for one that a node takes.
+pub fn validate(config: &MachineConfig, version: &TalosVersion) -> Vec<Violation> {
+    let documents = config.documents();
+    let mut rules = Rules { documents, violations: Vec::new() };
+    for document in documents.iter() {
+        if let Err(problem) = schema::retype(document, version) {
+            rules.refuse(problem.path, problem.message);
+        }
+    }
+    if documents.machine(&[]).is_none() {
+        rules.refuse("machine", "the config has no `machine`");
+        return rules.violations;
+    }
+    rules.machine();
+    rules.cluster();
+    rules.conflicts();
+    rules.other_documents();
+    rules.violations
+}
+
+struct Rules<'c> {
+    documents: &'c Documents,
+    violations: Vec<Violation>,
+}
+
+impl Rules<'_> {
+    fn refuse(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.violations.push(Violation { path: path.into(), message: message.into() });
+    }
+
+    /// Refuses with the error's words where there is one.
+    fn require(&mut self, path: impl Into<String>, result: Result<(), String>) {
+        if let Err(message) = result {
+            self.refuse(path, message);
+        }
+    }
+
+    fn is_control_plane(&self) -> bool {
+        matches!(self.documents.machine_text(&["type"]), Some("controlplane" | "init"))
+    }
+}
+
+/// A text that is there and says something.
+fn filled<'t>(tree: Option<&'t Tree>) -> Option<&'t str> {
+    tree.and_then(Tree::as_text).filter(|text| !text.is_empty())
+}
+
+/// The texts of a list.
+fn texts(tree: Option<&Tree>) -> impl Iterator<Item = &str> {
+    tree.and_then(Tree::as_list).unwrap_or_default().iter().filter_map(Tree::as_text)
+}
+
+/// A URL with a host, and a port only where that is one.
+fn endpoint(url: &str) -> Result<(), String> {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None if authority.matches(':').count() > 2 => {
+            return Err("an IPv6 address stands in brackets in a URL: `https://[fd00::1]:6443`".to_owned());
+        }
+        None => authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err("the URL has no host: it is written like `https://HOST:6443`".to_owned());
+    }
+    match port {
+        Some(port) if !port.is_empty() && !matches!(port.parse::<u32>(), Ok(1..=65535)) => Err(format!("`{port}` is no port")),
+        _ => Ok(()),
+    }
+}
+
+/// An address or a range of addresses; `!` in front leaves it out.
+fn subnet(text: &str) -> Result<(), String> {
+    let text = text.strip_prefix('!').unwrap_or(text);
+    if text.parse::<ipnet::IpNet>().is_ok() || text.parse::<std::net::IpAddr>().is_ok() {
         return Ok(());
     }
-    Err(format!(
-        "`{value}` is no label value: at most 63 letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit"
-    ))
-}
-
-fn is_label_text(text: &str) -> bool {
-    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    text.len() <= 63
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-}
-
-fn is_dns_name(text: &str) -> bool {
-    let label = |label: &str| {
-        let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let bytes = label.as_bytes();
-        edge(bytes.first())
-            && edge(bytes.last())
-            && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
+    Err(format!("`{text}` is neither an address nor a range of addresses"))
 }

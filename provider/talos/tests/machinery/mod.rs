@@ -3,23 +3,25 @@
 //! `acceptance-tests/tools/machinery` is the program; `TALOS_MACHINERY_CLI` is its path. Further builds of it with other
 //! versions of the library may stand in `TALOS_MACHINERY_CLI_V1_14`.
 
+#![allow(dead_code, reason = "each test program uses its part of this")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
 /// A running program.
-pub struct Machinery {
+pub(crate) struct Machinery {
     child: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
     /// The library's version: `v1.13.9`.
-    pub version: String,
+    pub(crate) version: String,
 }
 
 impl Machinery {
     /// Starts the program that the variable names.
-    pub fn start(variable: &str) -> Option<Self> {
+    pub(crate) fn start(variable: &str) -> Option<Self> {
         let path = std::env::var_os(variable)?;
         let mut child = Command::new(&path)
             .stdin(Stdio::piped())
@@ -34,7 +36,7 @@ impl Machinery {
     }
 
     /// All programs that there are; says so on a line of its own when there is none.
-    pub fn all(test: &str) -> Vec<Self> {
+    pub(crate) fn all(test: &str) -> Vec<Self> {
         let all: Vec<_> =
             ["TALOS_MACHINERY_CLI", "TALOS_MACHINERY_CLI_V1_14"].iter().filter_map(|variable| Self::start(variable)).collect();
         if all.is_empty() {
@@ -44,12 +46,12 @@ impl Machinery {
     }
 
     /// The minor of the library's version.
-    pub fn minor(&self) -> u16 {
+    pub(crate) fn minor(&self) -> u16 {
         self.version.split('.').nth(1).unwrap().parse().unwrap()
     }
 
     /// Asks; a refusal is an error.
-    pub fn ask(&mut self, question: &Value) -> Result<Value, String> {
+    pub(crate) fn ask(&mut self, question: &Value) -> Result<Value, String> {
         writeln!(self.questions, "{question}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
@@ -58,13 +60,13 @@ impl Machinery {
     }
 
     /// Parses and validates as a cloud node does; gives the config as Talos encodes it.
-    pub fn load(&mut self, config: &str) -> Result<String, String> {
+    pub(crate) fn load(&mut self, config: &str) -> Result<String, String> {
         let answer = self.ask(&json!({"op": "load", "config": config}))?;
         Ok(answer["config"].as_str().unwrap().to_owned())
     }
 
     /// Applies patches; gives the config as Talos encodes it.
-    pub fn patch(&mut self, config: &str, patches: &[&str]) -> Result<String, String> {
+    pub(crate) fn patch(&mut self, config: &str, patches: &[&str]) -> Result<String, String> {
         let answer = self.ask(&json!({"op": "patch", "config": config, "patches": patches}))?;
         Ok(answer["config"].as_str().unwrap().to_owned())
     }

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 /// A small generator whose whole state is its seed, so that a failing case can be made again.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         // Neighbouring seeds shall not start alike.
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -32,13 +32,13 @@ impl Random {
 }
 
 /// The table as one minor sees it.
-pub struct Fields {
+pub(crate) struct Fields {
     table: Value,
     minor: u64,
 }
 
 impl Fields {
-    pub fn new(minor: u16) -> Self {
+    pub(crate) fn new(minor: u16) -> Self {
         let table = serde_json::from_str(include_str!("../../schema/fields.json")).unwrap();
         Self { table, minor: minor.into() }
     }
@@ -55,7 +55,7 @@ impl Fields {
     }
 
     /// A patch of one document.
-    pub fn patch(&self, random: &mut Random) -> String {
+    pub(crate) fn patch(&self, random: &mut Random) -> String {
         let kinds = self.known(&self.table["documents"]);
         let (kind, expression) = if random.one_in(2) { kinds[0] } else { *random.pick(&kinds) };
         let type_name = expression.trim_start_matches(['&', '@']);
