@@ -139,13 +139,13 @@ impl Cloud {
     {
         let cloud = Arc::clone(self);
         tokio::spawn(async move {
-            let stop = cloud.stop.clone();
+            let stopped = cloud.stop.clone();
             let run = async {
                 tokio::time::sleep(delay).await;
                 step(cloud).await;
             };
             tokio::select! {
-                () = stop.cancelled() => {}
+                () = stopped.cancelled() => {}
                 () = run => {}
             }
         });

@@ -153,7 +153,10 @@ impl Matcher {
             && self.action.as_ref().is_none_or(|action| *action == call.action)
             && self.detail.iter().all(|(key, wanted)| match call.detail.get(key) {
                 Some(Json::String(value)) => value == wanted,
-                Some(other) => other.to_string() == *wanted,
+                Some(other) => {
+                    let text = other.to_string();
+                    text == *wanted
+                }
                 None => false,
             })
     }

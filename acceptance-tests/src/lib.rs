@@ -5,6 +5,7 @@
 
 pub mod aws;
 pub mod control;
+mod hash;
 pub mod instance_feed;
 pub mod ledger;
 pub mod load_balancer;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 /// How long a connection to a target may take to open.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a connection that gets no answer is held before it is closed, as a client's own timeout would.
-const BLACK_HOLE: Duration = Duration::from_secs(60);
+const BLACK_HOLE: Duration = Duration::from_mins(1);
 
 /// Where a connection goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

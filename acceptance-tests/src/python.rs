@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use crate::hash::hex;
+
 /// Longest time that making the environment may take.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// Why there is no Python environment.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,7 @@ pub async fn interpreter() -> Result<PathBuf, Error> {
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.build");
     let requirements = folder().join("requirements.txt");
     let wanted = read(&requirements)?;
-    let wanted: String = Sha256::digest(wanted).iter().map(|byte| format!("{byte:02x}")).collect();
+    let wanted = hex(&wanted);
     fs::create_dir_all(&build).map_err(|source| Error::Io { path: build.clone(), source })?;
     let build = build.canonicalize().map_err(|source| Error::Io { path: build.clone(), source })?;
     let venv = build.join("venv");

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::Cloud;
 use super::answer::{Answer, Refusal};
 use super::request::Request;
 use super::xml::Element;
+use crate::hash::hex;
 
 /// Sidero Labs' account: the owner of the official images.
 pub(crate) const OFFICIAL_OWNER: &str = "540036508848";
@@ -41,10 +41,9 @@ pub(crate) fn catalogue(versions: &[String], regions: &[String]) -> Vec<Image> {
                 let name = format!("talos-{version}-{region}-{suffix}");
                 let owners = [(OFFICIAL_OWNER, "2026-01-10T10:00:00.000Z"), (LOOK_ALIKE_OWNER, "2026-02-20T10:00:00.000Z")];
                 for (owner, created) in owners {
-                    let hash = Sha256::digest(format!("{owner}/{name}"));
-                    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let hash = hex(format!("{owner}/{name}").as_bytes());
                     images.push(Image {
-                        id: format!("ami-0{}", &hex[..16]),
+                        id: format!("ami-0{}", &hash[..16]),
                         name: name.clone(),
                         owner,
                         architecture,
@@ -114,8 +113,7 @@ pub(crate) fn describe(cloud: &Cloud, request: &Request) -> Result<Answer, Refus
                 "virtualization-type" => "hvm",
                 "root-device-type" => "ebs",
                 "image-type" => "machine",
-                "is-public" => "true",
-                "ena-support" => "true",
+                "is-public" | "ena-support" => "true",
                 other => {
                     return Err(Refusal::new("InvalidParameterValue", format!("The filter '{other}' is invalid")));
                 }

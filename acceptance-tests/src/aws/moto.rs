@@ -63,7 +63,7 @@ impl Moto {
         let stdout = child.stdout.take().ok_or(Error::MotoSilent)?;
         let mut line = String::new();
         let mut reader = BufReader::new(stdout);
-        tokio::time::timeout(Duration::from_secs(60), reader.read_line(&mut line))
+        tokio::time::timeout(Duration::from_mins(1), reader.read_line(&mut line))
             .await
             .map_err(|_| Error::MotoSilent)?
             .map_err(Error::Moto)?;
@@ -111,7 +111,7 @@ impl Moto {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::AUTHORIZATION, authorization(service, caller.region));
         let answer = self.send(builder, Bytes::from(parameters.encode()), caller.account).await?;
-        accepted(answer)
+        accepted(&answer)
     }
 
     /// A call of our own on EC2.
@@ -133,7 +133,7 @@ impl Moto {
             .uri(target)
             .header(header::AUTHORIZATION, authorization(service, caller.region));
         let answer = self.send(builder, Bytes::from(body), caller.account).await?;
-        accepted(answer)
+        accepted(&answer)
     }
 
     async fn send(&self, builder: http::request::Builder, body: Bytes, account: &str) -> Result<Answer, Refusal> {
@@ -151,7 +151,7 @@ impl Moto {
             let (parts, body) = response.into_parts();
             Ok::<_, hyper::Error>((parts, body.collect().await?.to_bytes()))
         };
-        let result = tokio::time::timeout(Duration::from_secs(60), exchange).await;
+        let result = tokio::time::timeout(Duration::from_mins(1), exchange).await;
         driver.abort();
         let (parts, body) = result.map_err(|error| broken(&error))?.map_err(|error| broken(&error))?;
         let mut headers = parts.headers;
@@ -166,7 +166,7 @@ fn authorization(service: &str, region: &str) -> String {
     format!("AWS4-HMAC-SHA256 Credential=AKIASANDBOX/20260101/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0")
 }
 
-fn accepted(answer: Answer) -> Result<Element, Refusal> {
+fn accepted(answer: &Answer) -> Result<Element, Refusal> {
     if answer.is_ok() {
         return Ok(answer.tree());
     }

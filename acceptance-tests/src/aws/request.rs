@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde_json::{Map, Value as Json};
-use sha2::{Digest, Sha256};
 
 use super::parameters::{Parameters, decode_path};
 use super::xml::Element;
 use super::{route53_actions, s3_actions};
+use crate::hash::hex;
 
 /// The services that are told apart. What a signature names besides is `Other`: it reaches moto as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -162,8 +162,7 @@ impl Request {
 
 /// `sha256:` and the hash in hex.
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hash}")
+    format!("sha256:{}", hex(bytes))
 }
 
 /// The SigV4 credential scope: `KEY/DATE/REGION/SERVICE/aws4_request`.

@@ -44,10 +44,10 @@ pub(crate) const REVIEWED: &[&str] = &[
 ];
 
 pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
-    if !request.bucket.is_empty() && request.action != "CreateBucket" {
-        if let Some(elsewhere) = redirect(cloud, request) {
-            return Ok(elsewhere);
-        }
+    if request.action != "CreateBucket"
+        && let Some(elsewhere) = redirect(cloud, request)
+    {
+        return Ok(elsewhere);
     }
     match request.action.as_str() {
         "CreateBucket" => create(cloud, request, account).await,

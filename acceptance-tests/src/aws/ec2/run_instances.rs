@@ -21,7 +21,7 @@ use crate::ledger::Ticket;
 /// User data before base64.
 const USER_DATA_LIMIT: usize = 16 * 1024;
 /// How long EC2 remembers a client token.
-const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+const TOKEN_LIFE: Duration = Duration::from_hours(24);
 /// The image's disk.
 const ROOT_DISK_GIB: u32 = 8;
 

@@ -57,9 +57,8 @@ impl Target {
     pub(crate) fn checked(&mut self, passed: bool, healthy_threshold: u32, unhealthy_threshold: u32) {
         self.checks += 1;
         let (agrees, threshold, next) = match (self.state, passed) {
-            (TargetState::Healthy, false) => (false, unhealthy_threshold, TargetState::Unhealthy),
+            (TargetState::Healthy | TargetState::Initial, false) => (false, unhealthy_threshold, TargetState::Unhealthy),
             (TargetState::Unhealthy | TargetState::Initial, true) => (false, healthy_threshold, TargetState::Healthy),
-            (TargetState::Initial, false) => (false, unhealthy_threshold, TargetState::Unhealthy),
             _ => (true, 0, self.state),
         };
         if agrees {

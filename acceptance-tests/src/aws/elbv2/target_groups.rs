@@ -38,8 +38,15 @@ fn number(request: &Request, key: &str, least: u32, most: u32) -> Result<Option<
     }
 }
 
-/// Checks what health checks may be; returns both thresholds and the port, where they are given.
-fn check_health(request: &Request) -> Result<(Option<u32>, Option<u32>, Option<u16>), Refusal> {
+/// What a request says about health checks.
+struct Health {
+    healthy: Option<u32>,
+    unhealthy: Option<u32>,
+    port: Option<u16>,
+}
+
+/// Checks what health checks may be.
+fn check_health(request: &Request) -> Result<Health, Refusal> {
     number(request, "HealthCheckIntervalSeconds", 5, 300)?;
     number(request, "HealthCheckTimeoutSeconds", 2, 120)?;
     let healthy = number(request, "HealthyThresholdCount", 2, 10)?;
@@ -59,7 +66,7 @@ fn check_health(request: &Request) -> Result<(Option<u32>, Option<u32>, Option<u
             Some(port.parse().ok().filter(|port| *port > 0).ok_or_else(invalid)?)
         }
     };
-    Ok((healthy, unhealthy, port))
+    Ok(Health { healthy, unhealthy, port })
 }
 
 pub(crate) async fn create(cloud: &Cloud, request: &Request, account: &str, ticket: &Ticket) -> Result<Answer, Refusal> {
@@ -70,7 +77,7 @@ pub(crate) async fn create(cloud: &Cloud, request: &Request, account: &str, tick
     }
     let port = number(request, "Port", 1, 65535)?.and_then(|port| u16::try_from(port).ok());
     let port = port.ok_or_else(|| validation("A port must be specified"))?;
-    let (healthy, unhealthy, health_port) = check_health(request)?;
+    let health = check_health(request)?;
     let fingerprint = request.fingerprint(&[]);
     let found = {
         let state = cloud.state();
@@ -105,9 +112,9 @@ pub(crate) async fn create(cloud: &Cloud, request: &Request, account: &str, tick
             fingerprint,
             port,
             vpc: request.parameters.get("VpcId").unwrap_or_default().to_owned(),
-            healthy_threshold: healthy.unwrap_or(5),
-            unhealthy_threshold: unhealthy.unwrap_or(2),
-            health_port,
+            healthy_threshold: health.healthy.unwrap_or(5),
+            unhealthy_threshold: health.unhealthy.unwrap_or(2),
+            health_port: health.port,
             // The default for instance targets over TCP.
             preserves_client_address: true,
             deregistration_seconds: 300,
@@ -174,14 +181,14 @@ pub(crate) async fn delete(cloud: &Cloud, request: &Request, account: &str) -> R
 
 pub(crate) async fn modify(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
     let arn = request.parameters.get("TargetGroupArn").unwrap_or_default();
-    let (healthy, unhealthy, port) = check_health(request)?;
+    let health = check_health(request)?;
     {
         let mut state = cloud.state();
         let group = state.target_groups.get_mut(arn).ok_or_else(|| no_target_group(arn))?;
-        group.healthy_threshold = healthy.unwrap_or(group.healthy_threshold);
-        group.unhealthy_threshold = unhealthy.unwrap_or(group.unhealthy_threshold);
+        group.healthy_threshold = health.healthy.unwrap_or(group.healthy_threshold);
+        group.unhealthy_threshold = health.unhealthy.unwrap_or(group.unhealthy_threshold);
         if request.parameters.get("HealthCheckPort").is_some() {
-            group.health_port = port;
+            group.health_port = health.port;
         }
     }
     cloud.moto.forward(request, account).await
