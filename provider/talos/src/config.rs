@@ -10,6 +10,7 @@ pub use generate::{ClusterInput, ConfigError, NodeInput, Role, generate};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::fingerprint::fingerprint;
 use crate::schema::{self, Problem};
 use crate::tree::Tree;
 use crate::version::TalosVersion;
@@ -81,7 +82,7 @@ impl MachineConfig {
             hash.update([0xff]);
         }
         let digest = aws_lc_rs::hmac::sign(&key, &hash.finalize());
-        digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        fingerprint(digest.as_ref())
     }
 
     /// Whether the cluster gets a network from its configs, so that its nodes become ready by themselves: flannel,
@@ -146,7 +147,9 @@ fn write_canonical(out: &mut String, tree: &Tree) {
         }
         Tree::List(list) => {
             out.push('[');
-            list.iter().for_each(|item| write_canonical(out, item));
+            for item in list {
+                write_canonical(out, item);
+            }
             out.push(']');
         }
         Tree::Map(map) => {

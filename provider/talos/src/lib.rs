@@ -6,6 +6,7 @@
 pub mod client;
 pub mod config;
 pub mod credentials;
+mod fingerprint;
 pub mod kubernetes;
 pub mod lifecycle;
 pub mod patch;

@@ -203,7 +203,7 @@ impl Document {
         let identity = Identity::of_node(node, view);
         let mut deletes = Vec::new();
         let all_deleted = delete::take(node, &mut deletes)?;
-        if deletes.iter().any(|delete| delete.is_whole()) && identity.kind.is_empty() {
+        if deletes.iter().any(Delete::is_whole) && identity.kind.is_empty() {
             let message = "the document without a `kind` cannot be deleted: delete what is in it";
             return Err(error(node.line, message));
         }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use crate::fingerprint::fingerprint;
 use crate::pki::{self, CertificateAndKey, KeyKind, PkiError};
 use crate::version::TalosVersion;
 use crate::yaml::{self, Node, Value, YamlError};
@@ -136,7 +137,7 @@ impl Bundle {
         for pair in [&self.os, &self.kubernetes, &self.etcd, &self.aggregator] {
             hash.update(pair.crt.as_bytes());
         }
-        hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        fingerprint(&hash.finalize())
     }
 
     /// The certificate of Talos' API authority, PEM.

@@ -71,7 +71,7 @@ impl Rules<'_> {
 }
 
 /// A text that is there and says something.
-fn filled<'t>(tree: Option<&'t Tree>) -> Option<&'t str> {
+fn filled(tree: Option<&Tree>) -> Option<&str> {
     tree.and_then(Tree::as_text).filter(|text| !text.is_empty())
 }
 

@@ -1,5 +1,7 @@
 //! What this crate's validation says is what Talos' own library says.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test says what went wrong")]
+
 mod machinery;
 mod random_patch;
 
@@ -168,12 +170,7 @@ fn nothing_is_refused_that_the_library_takes() {
                 match (machinery.load(patched.to_yaml()), validate(&patched, &version).as_slice()) {
                     (Ok(_), []) => counts[0] += 1,
                     (Err(_), [_, ..]) => counts[1] += 1,
-                    (Err(theirs), []) => {
-                        counts[2] += 1;
-                        if std::env::var("SHOW").is_ok() {
-                            println!("ALONE {}", theirs.replace('\n', " "))
-                        }
-                    }
+                    (Err(_), []) => counts[2] += 1,
                     (Ok(_), ours) => wrong.push(format!("{} {contract} seed {seed} {patch}\n{ours:?}", machinery.version)),
                 }
             }

@@ -103,14 +103,12 @@ fn check(item: &Node, path: &Pointer, with_value: bool, version: &TalosVersion, 
         match Shape::bare(expression) {
             Shape::Struct(name) => {
                 shown = format!("{shown}{separator}{part}");
-                match view.field(name, part) {
-                    Some(field) => expression = field,
-                    None => {
-                        let message = schema::unknown_field(version, name, part);
-                        problems.push(Problem { line, path: shown, message });
-                        return;
-                    }
-                }
+                let Some(field) = view.field(name, part) else {
+                    let message = schema::unknown_field(version, name, part);
+                    problems.push(Problem { line, path: shown, message });
+                    return;
+                };
+                expression = field;
             }
             Shape::Map(inner) => {
                 shown = format!("{shown}{separator}{part}");
@@ -212,11 +210,11 @@ fn find_mut<'d>(document: &'d mut Tree, parts: &[String]) -> Option<&'d mut Tree
 }
 
 fn add(document: &mut Tree, path: &Pointer, value: Tree) -> Result<(), &'static str> {
-    let (last, parents) = path.split();
+    let (key, parents) = path.split();
     match find_mut(document, parents) {
-        Some(Tree::Map(map)) => map.insert(last, value),
-        Some(Tree::List(list)) if last == "-" => list.push(value),
-        Some(Tree::List(list)) => match last.parse::<usize>() {
+        Some(Tree::Map(map)) => map.insert(key, value),
+        Some(Tree::List(list)) if key == "-" => list.push(value),
+        Some(Tree::List(list)) => match key.parse::<usize>() {
             Ok(index) if index <= list.len() => list.insert(index, value),
             _ => return Err("the list has no such position"),
         },
@@ -227,11 +225,11 @@ fn add(document: &mut Tree, path: &Pointer, value: Tree) -> Result<(), &'static 
 
 /// Talos' library sets a key that is not there, unlike the RFC.
 fn replace(document: &mut Tree, path: &Pointer, value: Tree) -> Result<(), &'static str> {
-    let (last, parents) = path.split();
+    let (key, parents) = path.split();
     match find_mut(document, parents) {
-        Some(Tree::Map(map)) => map.insert(last, value),
+        Some(Tree::Map(map)) => map.insert(key, value),
         Some(Tree::List(list)) => {
-            let index = last.parse::<usize>().map_err(|_| MISSING)?;
+            let index = key.parse::<usize>().map_err(|_| MISSING)?;
             *list.get_mut(index).ok_or(MISSING)? = value;
         }
         _ => return Err(MISSING),
@@ -240,10 +238,10 @@ fn replace(document: &mut Tree, path: &Pointer, value: Tree) -> Result<(), &'sta
 }
 
 fn remove(document: &mut Tree, path: &Pointer) -> Result<Tree, &'static str> {
-    let (last, parents) = path.split();
+    let (key, parents) = path.split();
     match find_mut(document, parents) {
-        Some(Tree::Map(map)) => map.remove(last).ok_or(MISSING),
-        Some(Tree::List(list)) => match last.parse::<usize>() {
+        Some(Tree::Map(map)) => map.remove(key).ok_or(MISSING),
+        Some(Tree::List(list)) => match key.parse::<usize>() {
             Ok(index) if index < list.len() => Ok(list.remove(index)),
             _ => Err(MISSING),
         },

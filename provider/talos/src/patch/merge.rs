@@ -129,17 +129,13 @@ impl Merge {
     fn any(&self, left: &mut Tree, right: &Tree, path: &str) -> Result<(), ApplyError> {
         let alike = kind(left) == kind(right);
         match (&*left, right) {
-            (Tree::Null, _) | (_, Tree::Null) => {
+            (Tree::Null, _) | (_, Tree::Null) | (Tree::Bool(_), Tree::Bool(_)) => {
                 *left = right.clone();
                 Ok(())
             }
             (Tree::Map(_), Tree::Map(_)) => self.map(left, right, "any", path),
             (Tree::List(_), Tree::List(_)) => {
                 append(left, right);
-                Ok(())
-            }
-            (Tree::Bool(_), Tree::Bool(_)) => {
-                *left = right.clone();
                 Ok(())
             }
             (Tree::Text(_), Tree::Text(_)) | (Tree::Number(_), Tree::Number(_)) if alike => {

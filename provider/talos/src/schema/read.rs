@@ -1,5 +1,7 @@
 //! Reads a parsed document by the types that Talos gives to its fields.
 
+use std::fmt::Write;
+
 use zeroize::Zeroizing;
 
 use crate::tree::{Map, Tree};
@@ -143,7 +145,7 @@ impl<'p> Reader<'p> {
         if let Some(range) = View::elsewhere(None, kind) {
             message.push_str(&in_other_minors(range, self.minor));
         } else if let Some(near) = nearest(kind, self.view.kinds()) {
-            message.push_str(&format!(": did you mean `{near}`?"));
+            let _ = write!(message, ": did you mean `{near}`?");
         }
         message
     }
@@ -155,16 +157,16 @@ impl<'p> Reader<'p> {
         if let Some(range) = View::elsewhere(Some(type_name), name) {
             message.push_str(&in_other_minors(range, self.minor));
         } else if let Some(near) = nearest(name, known()) {
-            message.push_str(&format!(": did you mean `{near}`?"));
+            let _ = write!(message, ": did you mean `{near}`?");
         } else if top && type_name == "v1alpha1.Config" && self.view.fields("v1alpha1.MachineConfig").any(|f| f.0 == name) {
-            message.push_str(&format!(": did you mean `machine.{name}`?"));
+            let _ = write!(message, ": did you mean `machine.{name}`?");
         } else if top && type_name == "v1alpha1.Config" && self.view.fields("v1alpha1.ClusterConfig").any(|f| f.0 == name) {
-            message.push_str(&format!(": did you mean `cluster.{name}`?"));
+            let _ = write!(message, ": did you mean `cluster.{name}`?");
         } else {
             let mut names: Vec<_> = known().collect();
             names.sort_unstable();
             if names.len() <= 12 {
-                message.push_str(&format!(": it knows `{}`", names.join("`, `")));
+                let _ = write!(message, ": it knows `{}`", names.join("`, `"));
             }
         }
         message

@@ -81,7 +81,7 @@ fn duration(text: &str) -> bool {
 
 /// Go refuses little in a URL: control characters, a bad escape, a colon in the first segment, a bad port.
 fn url(text: &str) -> bool {
-    if text.chars().any(|c| c.is_control()) || text.starts_with(':') {
+    if text.chars().any(char::is_control) || text.starts_with(':') {
         return false;
     }
     let Some((scheme, rest)) = text.split_once("://") else {

@@ -128,19 +128,20 @@ impl View {
 impl<'t> Shape<'t> {
     /// Reads a type as the table writes it.
     pub(crate) fn of(expression: &'t str) -> Self {
-        let prefixes: [(&str, fn(&'t str) -> Shape<'t>); 7] = [
-            ("*", Shape::Pointer),
-            ("[]", Shape::List),
-            ("{}", Shape::Map),
-            ("@", Shape::Struct),
-            ("#", Shape::Syntax),
-            ("=", Shape::Replaced),
-            ("!", Shape::Always),
-        ];
-        for (prefix, shape) in prefixes {
-            if let Some(rest) = expression.strip_prefix(prefix) {
-                return shape(rest);
-            }
+        if let Some(rest) = expression.strip_prefix("[]") {
+            return Self::List(rest);
+        }
+        if let Some(rest) = expression.strip_prefix("{}") {
+            return Self::Map(rest);
+        }
+        let rest = expression.get(1..).unwrap_or_default();
+        match expression.chars().next() {
+            Some('*') => return Self::Pointer(rest),
+            Some('@') => return Self::Struct(rest),
+            Some('#') => return Self::Syntax(rest),
+            Some('=') => return Self::Replaced(rest),
+            Some('!') => return Self::Always(rest),
+            _ => {}
         }
         if let Some((rule, rest)) = expression.strip_prefix('%').and_then(|rest| rest.split_once(':')) {
             return Self::Ruled(rule, rest);

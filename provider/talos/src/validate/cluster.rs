@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::tree::Tree;
+use crate::tree::{Map, Tree};
 
 use super::machine::list;
 use super::names::is_domain;
@@ -48,7 +48,7 @@ impl Rules<'_> {
             for kind in ["requests", "limits"] {
                 let path = ["resources", kind];
                 let resources = documents.cluster(&[component]).and_then(|tree| tree.at(&path)).and_then(Tree::as_map);
-                for (key, _) in resources.into_iter().flat_map(|map| map.iter()) {
+                for (key, _) in resources.into_iter().flat_map(Map::iter) {
                     if !RESOURCES.contains(&key) {
                         let path = format!("cluster.{component}.resources.{kind}.{key}");
                         self.refuse(path, "a component's pod has the resources `cpu` and `memory` alone");

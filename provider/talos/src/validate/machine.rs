@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::tree::Tree;
+use crate::tree::{Map, Tree};
 
 use super::{Rules, endpoint, filled, label_value, qualified_name, subnet, texts};
 
@@ -218,8 +218,5 @@ pub(super) fn list(tree: Option<&Tree>) -> &[Tree] {
 }
 
 fn entries(tree: Option<&Tree>) -> impl Iterator<Item = (&str, &str)> {
-    tree.and_then(Tree::as_map)
-        .into_iter()
-        .flat_map(|map| map.iter())
-        .map(|(key, value)| (key, value.as_text().unwrap_or_default()))
+    tree.and_then(Tree::as_map).into_iter().flat_map(Map::iter).map(|(key, value)| (key, value.as_text().unwrap_or_default()))
 }

@@ -47,6 +47,21 @@ fn is_dns_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label)
 }
 
+/// Labels of Kubernetes' own that a kubelet may set.
+const KUBELET_LABELS: [&str; 11] = [
+    "kubernetes.io/hostname",
+    "kubernetes.io/arch",
+    "kubernetes.io/os",
+    "beta.kubernetes.io/instance-type",
+    "node.kubernetes.io/instance-type",
+    "failure-domain.beta.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/os",
+];
+
 /// Why a worker cannot carry a label, where that is so.
 ///
 /// The plugin NodeRestriction lets a kubelet set only some labels of Kubernetes' own on its node: what is refused there
@@ -60,20 +75,7 @@ pub fn label_for_worker(key: &str) -> Result<(), String> {
     if !within("kubernetes.io") && !within("k8s.io") {
         return Ok(());
     }
-    const ALLOWED: [&str; 11] = [
-        "kubernetes.io/hostname",
-        "kubernetes.io/arch",
-        "kubernetes.io/os",
-        "beta.kubernetes.io/instance-type",
-        "node.kubernetes.io/instance-type",
-        "failure-domain.beta.kubernetes.io/region",
-        "failure-domain.beta.kubernetes.io/zone",
-        "topology.kubernetes.io/region",
-        "topology.kubernetes.io/zone",
-        "beta.kubernetes.io/arch",
-        "beta.kubernetes.io/os",
-    ];
-    if ALLOWED.contains(&key) || within("kubelet.kubernetes.io") || within("node.kubernetes.io") {
+    if KUBELET_LABELS.contains(&key) || within("kubelet.kubernetes.io") || within("node.kubernetes.io") {
         return Ok(());
     }
     Err(format!("the label `{key}` cannot be set on workers: Kubernetes lets a kubelet set no such label on its own node"))

@@ -215,7 +215,7 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for i in 1..12 {
             let list = vec![format!("*a{}", i - 1); 10].join(", ");
-            text.push_str(&format!("a{i}: &a{i} [{list}]\n"));
+            text = format!("{text}a{i}: &a{i} [{list}]\n");
         }
         assert!(message(&text).ends_with("the document is too large"));
     }

@@ -31,7 +31,8 @@ impl Machinery {
         let questions = child.stdin.take().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap());
         let mut machinery = Self { child, questions, answers, version: String::new() };
-        machinery.version = machinery.ask(&json!({"op": "version"})).unwrap()["version"].as_str().unwrap().to_owned();
+        let answer = machinery.ask(&json!({"op": "version"})).unwrap();
+        answer["version"].as_str().unwrap().clone_into(&mut machinery.version);
         Some(machinery)
     }
 

@@ -125,21 +125,10 @@ impl Fields {
             "b" => json!(random.one_in(2)),
             "i" | "u" => json!(*random.pick(&[0, 1, 5, 1400])),
             "f" => json!(*random.pick(&[0.0, 0.5])),
-            "any" => self.any(random, depth),
+            "any" => any(random, depth),
             _ => random
                 .pick(&[json!("x"), json!("y"), json!(""), json!("yes"), json!(1.5), json!(true), json!("multi\nline\n")])
                 .clone(),
-        }
-    }
-
-    fn any(&self, random: &mut Random, depth: usize) -> Value {
-        match random.below(if depth > 6 { 4 } else { 6 }) {
-            0 => json!("text"),
-            1 => json!(*random.pick(&[0, 3])),
-            2 => json!(random.one_in(2)),
-            3 => json!(""),
-            4 => json!([random.below(3)]),
-            _ => json!({ *random.pick(&["a", "b"]): self.any(random, depth + 1) }),
         }
     }
 
@@ -166,5 +155,16 @@ impl Fields {
             _ => [json!("disk.size > 10u"), json!("true"), json!("!system_disk")],
         };
         random.pick(choices).clone()
+    }
+}
+
+fn any(random: &mut Random, depth: usize) -> Value {
+    match random.below(if depth > 6 { 4 } else { 6 }) {
+        0 => json!("text"),
+        1 => json!(*random.pick(&[0, 3])),
+        2 => json!(random.one_in(2)),
+        3 => json!(""),
+        4 => json!([random.below(3)]),
+        _ => json!({ *random.pick(&["a", "b"]): any(random, depth + 1) }),
     }
 }
