@@ -14,6 +14,7 @@ mod iam;
 mod images;
 mod inventory;
 mod moto;
+mod paging;
 mod parameters;
 mod proxy;
 mod request;
@@ -109,14 +110,19 @@ impl Cloud {
             ticket.note("Unreviewed", true);
             self.state().unreviewed.insert(format!("{}:{}", request.service_name, request.action));
         }
-        match request.service {
+        let page = paging::take(&mut request)?;
+        let answer = match request.service {
             Service::Ec2 => ec2::carry_out(self, &mut request, account, ticket).await,
             Service::Elbv2 => elbv2::carry_out(self, &mut request, account, ticket).await,
             Service::Iam => iam::carry_out(self, &request, account).await,
             Service::Route53 => route53::carry_out(self, &request, account, ticket).await,
             Service::S3 => s3::carry_out(self, &request, account).await,
             Service::Sts | Service::Other => self.moto.forward(&request, account).await,
-        }
+        }?;
+        Ok(match page {
+            Some(page) if answer.is_ok() => page.cut(request.service, answer),
+            _ => answer,
+        })
     }
 
     fn account(&self, request: &Request) -> Result<String, Refusal> {

@@ -89,6 +89,8 @@ cases! { network:
     a_gateway_stays_while_anything_has_a_public_address
     a_route_goes_to_a_gateway_of_the_same_network
     a_route_table_stays_while_a_subnet_uses_it
+    long_lists_come_in_pages
+    a_filter_on_a_tags_key_finds_what_bears_it
     subnets_of_a_network_do_not_overlap
 }
 
@@ -103,6 +105,7 @@ cases! { instances:
     a_terminated_instance_is_in_no_network
     disks_and_interfaces_go_with_their_instance
     tags_reach_disk_and_interface
+    a_full_subnet_takes_no_more
     a_root_disk_holds_its_image
     metadata_options_are_kept_and_checked
     a_group_of_another_network_is_refused
@@ -130,6 +133,7 @@ cases! { load_balancers:
     client_addresses_are_kept_unless_told_otherwise
     thresholds_have_limits
     only_running_instances_are_registered
+    lists_come_in_pages
     health_is_what_the_check_finds
     a_deregistered_target_drains_and_goes
     a_terminated_target_goes
@@ -157,6 +161,11 @@ cases! { buckets:
     in_us_east_1_a_bucket_of_ours_is_made_again_without_complaint
     a_bucket_is_made_where_it_was_asked_for
     odd_names_are_refused
+    a_new_bucket_is_encrypted_and_private
+    what_was_never_set_is_told_by_its_own_code
+    a_buckets_settings_read_back_as_written
+    objects_do_not_expire_before_they_move
+    a_bucket_is_answered_for_by_its_own_region
     a_bucket_with_versions_in_it_stays
     replication_needs_versions_at_both_ends
     a_role_can_be_used_only_after_a_while

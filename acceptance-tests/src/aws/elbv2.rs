@@ -88,6 +88,9 @@ async fn dispatch(cloud: &Arc<Cloud>, request: &Request, account: &str, ticket: 
         "RegisterTargets" => targets::register(cloud, request),
         "DeregisterTargets" => targets::deregister(cloud, request),
         "DescribeTargetHealth" => targets::describe_health(cloud, request),
+        "DescribeTags" if request.parameters.list("ResourceArns").len() > 20 => {
+            Err(validation("The number of resource ARNs cannot exceed '20'"))
+        }
         _ => cloud.moto.forward(request, account).await,
     }
 }

@@ -60,6 +60,10 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
             }
             Ok(answer)
         }
+        "PutBucketLifecycleConfiguration" => {
+            check_lifecycle(&request.tree())?;
+            cloud.moto.forward(request, account).await
+        }
         "PutBucketReplication" => put_replication(cloud, request, account).await,
         "Unknown" => Err(Refusal::new("MethodNotAllowed", "The specified method is not allowed against this resource.")
             .with_status(StatusCode::METHOD_NOT_ALLOWED)),
@@ -116,12 +120,58 @@ async fn create(cloud: &Cloud, request: &Request, account: &str) -> Result<Answe
     }
     let answer = cloud.moto.forward(request, account).await?;
     if answer.is_ok() {
-        let mut state = cloud.state();
-        if state.bucket_regions.insert(request.bucket.clone(), region.to_owned()).is_none() {
-            state.born("CreateBucket", &request.bucket, Instant::now());
+        let is_new = {
+            let mut state = cloud.state();
+            let is_new = state.bucket_regions.insert(request.bucket.clone(), region.to_owned()).is_none();
+            if is_new {
+                state.born("CreateBucket", &request.bucket, Instant::now());
+            }
+            is_new
+        };
+        if is_new {
+            set_defaults(cloud, caller(request, account), &request.bucket).await?;
         }
     }
     Ok(answer)
+}
+
+/// What S3 gives every new bucket since 2023: encryption, and all public access blocked.
+async fn set_defaults(cloud: &Cloud, caller: Caller<'_>, bucket: &str) -> Result<(), Refusal> {
+    let encryption = Element::new("ServerSideEncryptionConfiguration").node(
+        Element::new("Rule")
+            .node(Element::new("ApplyServerSideEncryptionByDefault").leaf("SSEAlgorithm", "AES256"))
+            .leaf("BucketKeyEnabled", "false"),
+    );
+    let block = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
+    let block = block.into_iter().fold(Element::new("PublicAccessBlockConfiguration"), |block, name| block.leaf(name, "true"));
+    for (key, body) in [("encryption", encryption), ("publicAccessBlock", block)] {
+        cloud.moto.rest("s3", caller, Method::PUT, &format!("/{bucket}?{key}"), body.document()).await?;
+    }
+    Ok(())
+}
+
+/// What S3 refuses in lifecycle rules: days that are none, and expiry before transition.
+fn check_lifecycle(config: &Element) -> Result<(), Refusal> {
+    let invalid = |message: String| Refusal::new("InvalidArgument", message);
+    for rule in config.all("Rule") {
+        let days = |action: &str| rule.at(&[action, "Days"]).and_then(|days| days.text().parse::<u32>().ok());
+        for name in ["Days", "NoncurrentDays", "DaysAfterInitiation"] {
+            for element in rule.all(name) {
+                if !element.text().parse::<u32>().is_ok_and(|days| days > 0 || name == "Days") {
+                    return Err(invalid(format!("'{name}' for lifecycle actions must be a positive integer")));
+                }
+            }
+        }
+        if days("Expiration") == Some(0) {
+            return Err(invalid("'Days' for Expiration action must be a positive integer".to_owned()));
+        }
+        if let (Some(expiry), Some(transition)) = (days("Expiration"), days("Transition"))
+            && expiry <= transition
+        {
+            return Err(invalid("'Days' in the Expiration action must be greater than 'Days' in the Transition action".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Whether anything is in a bucket: objects, versions, delete markers.

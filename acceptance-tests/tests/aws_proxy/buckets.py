@@ -54,6 +54,61 @@ def odd_names_are_refused():
         refused("InvalidBucketName", s3.create_bucket, Bucket=wrong)
 
 
+def a_new_bucket_is_encrypted_and_private():
+    made = _bucket("new")
+    rule = s3.get_bucket_encryption(Bucket=made)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert all(s3.get_public_access_block(Bucket=made)["PublicAccessBlockConfiguration"].values())
+    assert "Status" not in s3.get_bucket_versioning(Bucket=made)
+
+
+def what_was_never_set_is_told_by_its_own_code():
+    made = _bucket("bare")
+    refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=made)
+    refused("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket=made)
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=made)
+    refused("ReplicationConfigurationNotFoundError", s3.get_bucket_replication, Bucket=made)
+    refused("NoSuchBucket", s3.get_bucket_tagging, Bucket="nobody-has-this-bucket")
+    refused("404", s3.head_bucket, Bucket="nobody-has-this-bucket")
+
+
+def a_buckets_settings_read_back_as_written():
+    made = _bucket("set")
+    rule = {
+        "ID": "all",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "Transitions": [{"Days": 30, "StorageClass": "GLACIER_IR"}],
+        "Expiration": {"Days": 365},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 3},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=made, LifecycleConfiguration={"Rules": [rule]})
+    assert s3.get_bucket_lifecycle_configuration(Bucket=made)["Rules"] == [rule]
+    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}]}'
+    s3.put_bucket_policy(Bucket=made, Policy=policy)
+    assert s3.get_bucket_policy(Bucket=made)["Policy"] == policy
+    s3.put_bucket_tagging(Bucket=made, Tagging={"TagSet": [{"Key": "inferadb.com/name", "Value": "a b"}]})
+    assert s3.get_bucket_tagging(Bucket=made)["TagSet"] == [{"Key": "inferadb.com/name", "Value": "a b"}]
+    s3.delete_bucket_lifecycle(Bucket=made)
+    refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=made)
+
+
+def objects_do_not_expire_before_they_move():
+    rule = {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 30}}
+    rule["Transitions"] = [{"Days": 30, "StorageClass": "GLACIER_IR"}]
+    wrong = {"Rules": [rule]}
+    refused("InvalidArgument", s3.put_bucket_lifecycle_configuration, Bucket=_bucket("days"), LifecycleConfiguration=wrong)
+
+
+def a_bucket_is_answered_for_by_its_own_region():
+    made = _bucket("west", west=True)
+    here = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    plain = boto3.client("s3", config=here)
+    # boto3 follows the redirect by itself, and finds the region in it.
+    assert plain.get_bucket_location(Bucket=made)["LocationConstraint"] == "us-west-1"
+
+
 def a_bucket_with_versions_in_it_stays():
     made = _bucket("full")
     _version(s3, made)

@@ -97,6 +97,10 @@ def tags_reach_disk_and_interface():
     assert interface["TagSet"] == [{"Key": "a", "Value": "3"}]
 
 
+def a_full_subnet_takes_no_more():
+    refused("InsufficientFreeAddressesInSubnet", run, subnet(vpc()), MinCount=60, MaxCount=60)
+
+
 def a_root_disk_holds_its_image():
     disk = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 4}}]
     refused("InvalidBlockDeviceMapping", run, subnet(vpc()), BlockDeviceMappings=disk)

@@ -205,6 +205,20 @@ def only_running_instances_are_registered():
     refused("InvalidTarget", register, running(subnet(vpc()))["InstanceId"])
 
 
+def lists_come_in_pages():
+    network = vpc()
+    made = {target_group(name(kind), network) for kind in ["page-a", "page-b", "page-c"]}
+    eventually(lambda: elb.describe_target_groups(TargetGroupArns=list(made)))
+    found, more = set(), {}
+    while more is not None:
+        page = elb.describe_target_groups(PageSize=1, **more)
+        assert len(page["TargetGroups"]) <= 1
+        found |= {one["TargetGroupArn"] for one in page["TargetGroups"]}
+        more = {"Marker": page["NextMarker"]} if "NextMarker" in page else None
+    assert made <= found
+    refused("ValidationError", elb.describe_target_groups, PageSize=401)
+
+
 def health_is_what_the_check_finds():
     network = _network()
     place = subnet(network)

@@ -134,6 +134,45 @@ def a_route_table_stays_while_a_subnet_uses_it():
     ec2.delete_route_table(RouteTableId=table)
 
 
+def long_lists_come_in_pages():
+    networks = {ec2.create_vpc(CidrBlock=CIDR, TagSpecifications=tags("vpc", paged=name("x")))["Vpc"]["VpcId"] for _ in range(7)}
+    ours = [{"Name": "tag:paged", "Values": [name("x")]}]
+    eventually(lambda: ec2.describe_vpcs(Filters=ours)["Vpcs"], lambda found: len(found) == 7)
+    first = ec2.describe_vpcs(Filters=ours, MaxResults=5)
+    rest = ec2.describe_vpcs(Filters=ours, MaxResults=5, NextToken=first["NextToken"])
+    assert len(first["Vpcs"]) == 5 and "NextToken" not in rest
+    assert {one["VpcId"] for one in first["Vpcs"] + rest["Vpcs"]} == networks
+    refused("InvalidParameterValue", ec2.describe_vpcs, MaxResults=1001)
+    refused("InvalidParameterValue", ec2.describe_route_tables, MaxResults=101)
+    refused("InvalidParameterCombination", ec2.describe_instances, MaxResults=10, InstanceIds=["i-1"])
+
+
+def a_filter_on_a_tags_key_finds_what_bears_it():
+    network = ec2.create_vpc(CidrBlock=CIDR, TagSpecifications=tags("vpc", **{name("key"): "v"}))["Vpc"]["VpcId"]
+    eventually(lambda: ec2.describe_vpcs(VpcIds=[network]))
+    place = ec2.create_subnet(VpcId=network, CidrBlock=CIDR, TagSpecifications=tags("subnet", **{name("key"): "v"}))
+    place = place["Subnet"]["SubnetId"]
+    own = ec2.create_security_group(
+        GroupName="own", Description="own", VpcId=network, TagSpecifications=tags("security-group", **{name("key"): "v"})
+    )["GroupId"]
+    door = ec2.create_internet_gateway(TagSpecifications=tags("internet-gateway", **{name("key"): "v"}))
+    door = door["InternetGateway"]["InternetGatewayId"]
+    table = ec2.create_route_table(VpcId=network, TagSpecifications=tags("route-table", **{name("key"): "v"}))
+    table = table["RouteTable"]["RouteTableId"]
+    eventually(lambda: ec2.describe_subnets(SubnetIds=[place]))
+    node = run(place, TagSpecifications=tags("instance", **{name("key"): "v"}))["InstanceId"]
+    eventually(lambda: instance(node))
+    ours = [{"Name": "tag-key", "Values": [name("key")]}]
+    assert [one["VpcId"] for one in ec2.describe_vpcs(Filters=ours)["Vpcs"]] == [network]
+    assert [one["SubnetId"] for one in ec2.describe_subnets(Filters=ours)["Subnets"]] == [place]
+    assert [one["GroupId"] for one in ec2.describe_security_groups(Filters=ours)["SecurityGroups"]] == [own]
+    doors = ec2.describe_internet_gateways(Filters=ours)["InternetGateways"]
+    assert [one["InternetGatewayId"] for one in doors] == [door]
+    assert [one["RouteTableId"] for one in ec2.describe_route_tables(Filters=ours)["RouteTables"]] == [table]
+    found = ec2.describe_instances(Filters=ours)["Reservations"]
+    assert [one["InstanceId"] for reservation in found for one in reservation["Instances"]] == [node]
+
+
 def subnets_of_a_network_do_not_overlap():
     network = vpc()
     subnet(network)

@@ -41,7 +41,7 @@ pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str
     let image = image(cloud, request)?.clone();
     let count = count(request)?;
     check_type(cloud, request, account, &image).await?;
-    let place = Place::check(cloud, request, account).await?;
+    let place = Place::check(cloud, request, account, count).await?;
     check_disks(request)?;
     check_metadata_options(request)?;
     check_quota(cloud, request, account, count)?;
@@ -160,7 +160,7 @@ struct Place {
 }
 
 impl Place {
-    async fn check(cloud: &Cloud, request: &Request, account: &str) -> Result<Self, Refusal> {
+    async fn check(cloud: &Cloud, request: &Request, account: &str, count: usize) -> Result<Self, Refusal> {
         let interfaces = request.parameters.structures("NetworkInterface");
         let mut groups: Vec<String> = request.parameters.list("SecurityGroupId").into_iter().map(str::to_owned).collect();
         if !interfaces.is_empty() {
@@ -188,7 +188,14 @@ impl Place {
         let caller = caller(request, account);
         let found = cloud.moto.ec2(caller, "DescribeSubnets", &[("SubnetId.1", subnet)]).await;
         let found = found.map_err(|_| visibility::not_found(subnet))?;
-        let vpc = found.at(&["subnetSet", "item", "vpcId"]).map(Element::text).unwrap_or_default().to_owned();
+        let found = found.at(&["subnetSet", "item"]).cloned().unwrap_or_default();
+        let vpc = found.text_of("vpcId").to_owned();
+        if found.text_of("availableIpAddressCount").parse::<usize>().is_ok_and(|free| free < count) {
+            return Err(Refusal::new(
+                "InsufficientFreeAddressesInSubnet",
+                format!("There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances."),
+            ));
+        }
         for group in &groups {
             let found = cloud.moto.ec2(caller, "DescribeSecurityGroups", &[("GroupId.1", group)]).await;
             let found = found.map_err(|_| visibility::not_found(group))?;
