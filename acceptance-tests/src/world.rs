@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
 pub use crate::aws::Object;
 use crate::aws::{self, Aws};
 use crate::instance_feed::{InstanceHost, NoHost};
-use crate::ledger::{Fault, Injection, InjectionId, Ledger, Matcher, Plane};
+use crate::ledger::{Fault, Injection, InjectionId, Ledger, Matcher};
 
 /// How many sandboxes can run at once on one machine.
 const NUMBERS: u8 = 50;
@@ -24,8 +23,6 @@ pub struct SandboxConfig {
     pub number: Option<u8>,
     /// The cloud's.
     pub aws: aws::Config,
-    /// Added to every call of the cloud's API.
-    pub latency: Duration,
 }
 
 /// Why a sandbox does not start, or cannot say what is in it.
@@ -91,9 +88,6 @@ impl Sandbox {
     pub async fn start_with(mut config: SandboxConfig, ledger: Ledger, host: Arc<dyn InstanceHost>) -> Result<Self, Error> {
         let number = Number::take(config.number)?;
         config.aws.load_balancers_from = number.load_balancers();
-        if !config.latency.is_zero() {
-            ledger.inject(Matcher::plane(Plane::Cloud), Injection::Delay(config.latency), None);
-        }
         let aws = Aws::start(config.aws, ledger.clone(), host).await?;
         Ok(Self { ledger, aws, number })
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
+use acceptance_tests::control::Control;
 use acceptance_tests::instance_feed::{InstanceHost, InstanceStarted, NoHost};
 use acceptance_tests::ledger::{Fault, Injection, Ledger, Matcher, Outcome, Plane};
 use acceptance_tests::world::{Sandbox, SandboxConfig};
@@ -111,6 +112,7 @@ cases! { instances:
     a_group_of_another_network_is_refused
     an_unknown_machine_type_is_refused
     a_machine_type_of_another_architecture_is_refused
+    a_dry_run_does_nothing
     a_protected_instance_stays
     an_image_is_there_in_its_own_region_only
     a_look_alike_bears_the_same_name
@@ -269,6 +271,16 @@ async fn accounts_do_not_see_each_other_and_the_inventory_sees_all() {
     let found: Vec<_> = inventory.iter().map(|object| (object.kind.as_str(), object.name.as_str(), object.account.as_str())).collect();
     assert_eq!(found, [("vpc", "mine", "123456789012")]);
     assert_eq!(sandbox.aws().unreviewed(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_looks_in_and_disturbs() {
+    let sandbox = Arc::new(own(SandboxConfig::default()).await);
+    let control = Control::start(Arc::clone(&sandbox), 0).await.expect("a port");
+    let mut env = env_of(&sandbox, 0);
+    env.push(("SANDBOX_CONTROL_URL".to_owned(), control.url()));
+    let run = move || case(&env, "disturbed", "a_person_looks_in_and_disturbs");
+    tokio::task::spawn_blocking(run).await.expect("the case");
 }
 
 /// Notes what it is handed, and takes its time to end.

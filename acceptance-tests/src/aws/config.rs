@@ -58,9 +58,11 @@ impl Credentials {
     }
 }
 
-/// How long things take. The defaults are short, but none is zero: code that does not wait fails.
+/// How long things take. The defaults are short, but only the latency is zero: code that does not wait fails.
 #[derive(Clone, Debug)]
 pub struct Timing {
+    /// Before every call is carried out.
+    pub latency: Duration,
     /// Until a new object of EC2 or a load balancer appears in Describe calls.
     pub visible_after: Duration,
     /// Whether calls that change something know a new object no sooner than Describe calls do.
@@ -90,6 +92,7 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
+            latency: Duration::ZERO,
             visible_after: Duration::from_millis(150),
             lag_holds_for_writes: false,
             tags_after: Duration::from_millis(100),

@@ -9,6 +9,8 @@ pub(crate) mod security_groups;
 
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use super::answer::{Answer, Refusal};
 use super::request::Request;
 use super::{Cloud, caller, images, tags, visibility};
@@ -69,6 +71,10 @@ pub(crate) async fn carry_out(
     cloud.state().places.insert((account.to_owned(), request.region.clone()));
     tags::check(request)?;
     visibility::check(cloud, request)?;
+    if request.parameters.get("DryRun").is_some_and(|dry| dry.eq_ignore_ascii_case("true")) {
+        return Err(Refusal::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+            .with_status(StatusCode::PRECONDITION_FAILED));
+    }
     match request.action.as_str() {
         "RunInstances" => return run_instances::run(cloud, request, account, ticket).await,
         "DescribeInstances" => return instances::describe(cloud, request, account).await,

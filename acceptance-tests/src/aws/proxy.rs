@@ -61,6 +61,7 @@ async fn handle(cloud: Arc<Cloud>, request: http::Request<Incoming>) -> Result<R
     let work = tokio::spawn(async move {
         let service = request.service;
         let ticket = cloud.ledger.begin(Plane::Cloud, &request.service_name, &request.action, request.detail());
+        tokio::time::sleep(cloud.config.timing.latency).await;
         let result = match ticket.fault().await {
             Some(fault) => Err(Refusal::from_fault(&fault, service)),
             None => cloud.carry_out(request, &ticket).await,

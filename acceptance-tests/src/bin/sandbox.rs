@@ -112,8 +112,9 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         acceptance_tests::python::interpreter().await?;
         return Ok(());
     }
-    let mut config = SandboxConfig { number: options.number, latency: options.latency, ..SandboxConfig::default() };
+    let mut config = SandboxConfig { number: options.number, ..SandboxConfig::default() };
     config.aws.port = options.port;
+    config.aws.timing.latency = options.latency;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     if let Some(folder) = &options.state_dir {

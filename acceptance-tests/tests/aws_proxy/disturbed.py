@@ -1,5 +1,10 @@
 """Cases that the Rust side sets the scene for: quotas, faults, lost answers, other accounts."""
 
+import json
+import os
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
 from botocore.exceptions import ConnectionClosedError, ConnectionError as Unreachable, ReadTimeoutError
 
 from cloud import *
@@ -84,6 +89,33 @@ def unknown_credentials():
     refused("AuthFailure", client("ec2", **stranger).describe_vpcs)
     refused("InvalidClientTokenId", client("sts", **stranger).get_caller_identity)
     refused("InvalidAccessKeyId", client("s3", **stranger).list_buckets)
+
+
+def a_person_looks_in_and_disturbs():
+    def ask(method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        asked = Request(os.environ["SANDBOX_CONTROL_URL"] + path, data=data, method=method)
+        return json.load(urlopen(asked, timeout=20))
+
+    ask("POST", "/faults", {"matcher": {"action": "CreateVpc"}, "injection": {"fault": "throttle"}, "times": 1})
+    refused("RequestLimitExceeded", ec2.create_vpc, CidrBlock=CIDR)
+    made = ec2.create_vpc(CidrBlock=CIDR)["Vpc"]["VpcId"]
+    assert [one["id"] for one in ask("GET", "/inventory")] == [made]
+    assert ask("GET", "/created") == {"CreateVpc": 1}
+    calls = ask("GET", "/ledger")
+    assert [one["outcome"] for one in calls] == [{"failed": "RequestLimitExceeded"}, "ok"]
+    assert ask("GET", "/ledger?after=1") == calls[1:]
+    ask("POST", "/faults", {"matcher": {}, "injection": "lose_answer", "times": None})
+    ask("DELETE", "/faults")
+    ec2.describe_vpcs()
+    ask("POST", "/quota", {"instances": 0})
+    refused("VcpuLimitExceeded", run, subnet(made))
+    for wrong in [{"matcher": {"verb": "x"}, "injection": "lose_answer"}, {}]:
+        try:
+            ask("POST", "/faults", wrong)
+            raise AssertionError("accepted")
+        except HTTPError as error:
+            assert error.code == 400
 
 
 def an_instance_lives_and_dies():

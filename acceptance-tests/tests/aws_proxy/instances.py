@@ -126,6 +126,14 @@ def a_machine_type_of_another_architecture_is_refused():
     refused("InvalidParameterValue", run, subnet(vpc()), InstanceType="m6g.large")
 
 
+def a_dry_run_does_nothing():
+    place = subnet(vpc())
+    refused("DryRunOperation", run, place, DryRun=True)
+    made = running(place)["InstanceId"]
+    refused("DryRunOperation", ec2.terminate_instances, InstanceIds=[made], DryRun=True)
+    assert instance(made)["State"]["Name"] == "running"
+
+
 def a_protected_instance_stays():
     made = running(subnet(vpc()), DisableApiTermination=True)["InstanceId"]
     refused("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[made])
