@@ -8,6 +8,7 @@
 //	{"op": "generate", "contract": "v1.13", "secrets": {...}, "cluster": "c", "endpoint": "https://h:6443",
 //	                   "kubernetes": "1.35.0", "role": "controlplane|worker", "sans": [], "disk": "", "image": "",
 //	                   "pod_cidrs": [], "service_cidrs": []}
+//	{"op": "generate", …, "count": 100}                     // the same that often, with "seconds" in the answer
 //	{"op": "load",     "config": "..."}                     // parse and validate as a cloud node does at boot
 //	{"op": "patch",    "config": "...", "patches": ["..."]} // strategic merge or JSON patches, in order
 //
@@ -51,6 +52,7 @@ type request struct {
 	ServiceCIDRs []string        `json:"service_cidrs"`
 	Config       string          `json:"config"`
 	Patches      []string        `json:"patches"`
+	Count        int             `json:"count"`
 }
 
 type answer struct {
@@ -59,6 +61,7 @@ type answer struct {
 	Version  string          `json:"version,omitempty"`
 	Config   string          `json:"config,omitempty"`
 	Warnings []string        `json:"warnings,omitempty"`
+	Seconds  float64         `json:"seconds,omitempty"`
 	Secrets  *secrets.Bundle `json:"secrets,omitempty"`
 }
 
@@ -195,12 +198,22 @@ func makeConfig(r *request) (a answer, err error) {
 		return a, err
 	}
 
-	provider, err := input.Config(role)
-	if err != nil {
-		return a, err
+	start := time.Now()
+
+	for range max(r.Count, 1) {
+		provider, err := input.Config(role)
+		if err != nil {
+			return a, err
+		}
+
+		if a, err = encodeConfig(provider); err != nil {
+			return a, err
+		}
 	}
 
-	return encodeConfig(provider)
+	a.Seconds = time.Since(start).Seconds()
+
+	return a, nil
 }
 
 func load(r *request) (a answer, err error) {

@@ -31,7 +31,7 @@ pub struct Violation {
 /// All that Talos of that version would refuse in a config; nothing for one that a node takes.
 pub fn validate(config: &MachineConfig, version: &TalosVersion) -> Vec<Violation> {
     let documents = config.documents();
-    let mut rules = Rules { documents, violations: Vec::new() };
+    let mut rules = Rules { documents, minor: version.minor(), violations: Vec::new() };
     for document in documents.iter() {
         if let Err(problem) = schema::retype(document, version) {
             rules.refuse(problem.path, problem.message);
@@ -50,6 +50,7 @@ pub fn validate(config: &MachineConfig, version: &TalosVersion) -> Vec<Violation
 
 struct Rules<'c> {
     documents: &'c Documents,
+    minor: u16,
     violations: Vec<Violation>,
 }
 

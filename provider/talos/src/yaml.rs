@@ -92,7 +92,7 @@ impl Scalar {
 
     fn kind(&self) -> &'static str {
         if !self.plain {
-            "a text"
+            "a text in quotes"
         } else if self.is_null() {
             "null"
         } else if scalar::core_bool(&self.text).is_some() {

@@ -13,6 +13,8 @@ const CONFLICTS: &[(&str, &[&str])] = &[
     ("ResolverConfig", &["machine.network.nameservers", "machine.network.searchDomains", "machine.network.disableSearchDomain"]),
     ("KubeSpanConfig", &["machine.network.kubespan"]),
     ("KubeAPIServerConfig", &["cluster.apiServer", "cluster.controlPlane.localAPIServerPort"]),
+    ("KubeAdmissionControlConfig", &["cluster.apiServer.admissionControl"]),
+    ("KubeAuditPolicyConfig", &["cluster.apiServer.auditPolicy"]),
     ("KubeAPIServerCAConfig", &["cluster.ca"]),
     ("KubeAggregatorCAConfig", &["cluster.aggregatorCA"]),
     ("KubeClusterConfig", &["cluster.clusterName", "cluster.controlPlane.endpoint"]),

@@ -10,6 +10,33 @@ const LONGEST_HOST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;
 const LONGEST_USER_VOLUME: usize = 34;
 
+/// What documents cannot do without.
+const REQUIRED: &[(&str, &[&str])] = &[
+    ("BondConfig", &["links", "bondMode"]),
+    ("ExistingVolumeConfig", &["discovery.volumeSelector.match"]),
+    ("HCloudVIPConfig", &["link", "apiToken"]),
+    ("HTTPProbeConfig", &["url"]),
+    ("KubeAuthorizerConfig", &["type"]),
+    ("KubeStaticPodConfig", &["pod"]),
+    ("Layer2VIPConfig", &["link"]),
+    ("LinkAliasConfig", &["selector.match"]),
+    ("NetworkRuleConfig", &["portSelector.ports"]),
+    ("RAIDArrayConfig", &["provisioning.volumeSelector.match"]),
+    ("RawVolumeConfig", &["provisioning.diskSelector.match"]),
+    ("SideroLinkConfig", &["apiUrl"]),
+    ("StaticHostConfig", &["hostnames"]),
+    ("SwapVolumeConfig", &["provisioning.diskSelector.match"]),
+    ("TCPProbeConfig", &["endpoint"]),
+    ("VLANConfig", &["parent", "vlanID"]),
+    ("VethConfig", &["peer.name"]),
+    ("WatchdogTimerConfig", &["device"]),
+    ("WireguardConfig", &["privateKey"]),
+];
+
+/// The volumes of Talos' own, each with the minor from which on it can be configured.
+const SYSTEM_VOLUMES: [(&str, u16); 7] =
+    [("EPHEMERAL", 8), ("IMAGECACHE", 9), ("STATE", 11), ("ETCD", 14), ("CRI", 14), ("KUBELET", 14), ("LOG", 14)];
+
 impl Rules<'_> {
     pub(super) fn other_documents(&mut self) {
         let documents = self.documents;
@@ -29,8 +56,31 @@ impl Rules<'_> {
                 "KubeletConfig" => self.kubelet(Some(document), "config", "KubeletConfig"),
                 "KubeInlineManifestConfig" | "KubeExternalManifestConfig" => self.manifest(document, kind),
                 "KubeNetworkConfig" => self.kubernetes_network(document),
+                "VolumeConfig" => self.system_volume(document),
+                "EventSinkConfig" => {
+                    let endpoint = document.text_at(&["endpoint"]).unwrap_or_default();
+                    if !endpoint.contains(':') {
+                        self.refuse("EventSinkConfig: endpoint", "the endpoint is written like `HOST:PORT`");
+                    }
+                }
                 _ => {}
             }
+            let required = REQUIRED.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, paths)| paths);
+            for path in required {
+                let keys: Vec<_> = path.split('.').collect();
+                if !document.at(&keys).is_some_and(says_something) {
+                    self.refuse(format!("{kind}: {path}"), format!("a `{kind}` needs `{path}`"));
+                }
+            }
+        }
+    }
+
+    fn system_volume(&mut self, document: &Tree) {
+        let name = document.text_at(&["name"]).unwrap_or_default();
+        let known: Vec<_> = SYSTEM_VOLUMES.iter().filter(|(_, since)| self.minor >= *since).map(|(name, _)| *name).collect();
+        if !known.contains(&name) {
+            let message = format!("Talos has no volume `{name}`: it has `{}`", known.join("`, `"));
+            self.refuse("VolumeConfig: name", message);
         }
     }
 
@@ -121,5 +171,16 @@ impl Rules<'_> {
         if count("podSubnets") != count("serviceSubnets") {
             self.refuse("KubeNetworkConfig", "there are as many ranges for pods as for services, one per address family");
         }
+    }
+}
+
+fn says_something(tree: &Tree) -> bool {
+    match tree {
+        Tree::Null => false,
+        Tree::Bool(_) => true,
+        Tree::Number(number) => number != "0",
+        Tree::Text(text) => !text.is_empty(),
+        Tree::List(list) => !list.is_empty(),
+        Tree::Map(map) => !map.is_empty(),
     }
 }
