@@ -130,7 +130,9 @@ impl Cloud {
         known.map(|known| known.account.clone()).ok_or_else(|| {
             let refusal = match request.service {
                 Service::Ec2 => Refusal::new("AuthFailure", "AWS was not able to validate the provided access credentials"),
-                Service::S3 => Refusal::new("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
+                Service::S3 => {
+                    Refusal::new("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+                }
                 _ => Refusal::new("InvalidClientTokenId", "The security token included in the request is invalid."),
             };
             let status = if request.service == Service::Ec2 { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };

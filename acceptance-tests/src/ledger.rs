@@ -283,13 +283,7 @@ impl Default for Ledger {
 impl Ledger {
     /// An empty ledger.
     pub fn new() -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                opened: Instant::now(),
-                book: Mutex::default(),
-                changes: watch::Sender::new(0),
-            }),
-        }
+        Self { shared: Arc::new(Shared { opened: Instant::now(), book: Mutex::default(), changes: watch::Sender::new(0) }) }
     }
 
     /// Numbers a call and settles what is injected into it. `detail` must hold no secret.
@@ -394,11 +388,8 @@ impl Ledger {
         let wait = async {
             loop {
                 changes.borrow_and_update();
-                let done: Vec<Call> = self
-                    .calls()
-                    .into_iter()
-                    .filter(|call| call.outcome != Outcome::Open && matcher.fits(call))
-                    .collect();
+                let done: Vec<Call> =
+                    self.calls().into_iter().filter(|call| call.outcome != Outcome::Open && matcher.fits(call)).collect();
                 if done.len() >= count {
                     return done;
                 }
@@ -555,9 +546,7 @@ mod tests {
         let ledger = Ledger::new();
         let ticket = begin(&ledger, "A");
         let waiting = ledger.clone();
-        let wait = tokio::spawn(async move {
-            waiting.wait_answered(&Matcher::action("A"), 1, Duration::from_secs(5)).await
-        });
+        let wait = tokio::spawn(async move { waiting.wait_answered(&Matcher::action("A"), 1, Duration::from_secs(5)).await });
         ticket.failed("Nope");
         ticket.answer().await;
         let calls = wait.await.ok().flatten().unwrap_or_default();

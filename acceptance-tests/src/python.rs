@@ -67,7 +67,16 @@ pub async fn interpreter() -> Result<PathBuf, Error> {
     }
     run(Command::new("python3").arg("-m").arg("venv").arg(&venv)).await?;
     run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--requirement"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--require-hashes",
+            "--requirement",
+        ])
         .arg(&requirements)
         .env("PIP_CACHE_DIR", build.join("pip-cache")))
     .await?;

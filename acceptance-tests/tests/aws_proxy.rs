@@ -268,7 +268,8 @@ async fn accounts_do_not_see_each_other_and_the_inventory_sees_all() {
     disturbed(&sandbox, 1, "another_account_sees_nothing").await;
     disturbed(&sandbox, 0, "unknown_credentials").await;
     let inventory = sandbox.inventory().await.expect("an inventory");
-    let found: Vec<_> = inventory.iter().map(|object| (object.kind.as_str(), object.name.as_str(), object.account.as_str())).collect();
+    let found: Vec<_> =
+        inventory.iter().map(|object| (object.kind.as_str(), object.name.as_str(), object.account.as_str())).collect();
     assert_eq!(found, [("vpc", "mine", "123456789012")]);
     assert_eq!(sandbox.aws().unreviewed(), Vec::<String>::new());
 }
@@ -308,7 +309,8 @@ impl InstanceHost for Witness {
 async fn instances_are_handed_over_and_user_data_stays_out_of_the_ledger() {
     let witness = Witness::default();
     let ledger = Ledger::new();
-    let sandbox = Sandbox::start_with(SandboxConfig::default(), ledger.clone(), Arc::new(witness.clone())).await.expect("a sandbox");
+    let sandbox =
+        Sandbox::start_with(SandboxConfig::default(), ledger.clone(), Arc::new(witness.clone())).await.expect("a sandbox");
     disturbed(&sandbox, 0, "an_instance_lives_and_dies").await;
     let seen = witness.seen.lock().expect("lock").clone();
     let [instance] = seen.as_slice() else { panic!("one instance, not {seen:?}") };

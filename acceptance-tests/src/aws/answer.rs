@@ -81,8 +81,10 @@ impl Refusal {
             (Fault::ServerError, Service::Ec2) => {
                 Self::new("InternalError", "An internal error has occurred").with_status(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            (Fault::ServerError, Service::S3) => Self::new("InternalError", "We encountered an internal error. Please try again.")
-                .with_status(StatusCode::INTERNAL_SERVER_ERROR),
+            (Fault::ServerError, Service::S3) => {
+                Self::new("InternalError", "We encountered an internal error. Please try again.")
+                    .with_status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
             (Fault::ServerError, _) => Self::new(
                 "InternalFailure",
                 "The request processing has failed because of an unknown error, exception or failure.",

@@ -45,7 +45,8 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
             Ok(answer)
         }
         "GetRole" if cloud.state().hides(&format!("role/{account}/{name}")) => {
-            Err(Refusal::new("NoSuchEntity", format!("The role with name {name} cannot be found.")).with_status(StatusCode::NOT_FOUND))
+            Err(Refusal::new("NoSuchEntity", format!("The role with name {name} cannot be found."))
+                .with_status(StatusCode::NOT_FOUND))
         }
         "DeleteRole" => {
             check_empty(cloud, request, account, name).await?;
@@ -71,7 +72,9 @@ async fn check_empty(cloud: &Cloud, request: &Request, account: &str, name: &str
         let result = format!("{action}Result");
         let filled = tree.at(&[&result, list]).is_some_and(|list: &Element| list.elements().next().is_some());
         if filled {
-            return Err(Refusal::new("DeleteConflict", format!("Cannot delete entity, {remedy}")).with_status(StatusCode::CONFLICT));
+            return Err(
+                Refusal::new("DeleteConflict", format!("Cannot delete entity, {remedy}")).with_status(StatusCode::CONFLICT)
+            );
         }
     }
     Ok(())

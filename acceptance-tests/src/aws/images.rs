@@ -148,10 +148,7 @@ fn item(image: &Image) -> Element {
         .leaf("virtualizationType", "hvm")
         .leaf("enaSupport", "true")
         .leaf("hypervisor", "xen")
-        .node(
-            Element::new("blockDeviceMapping")
-                .node(Element::new("item").leaf("deviceName", ROOT_DEVICE).node(disk)),
-        )
+        .node(Element::new("blockDeviceMapping").node(Element::new("item").leaf("deviceName", ROOT_DEVICE).node(disk)))
 }
 
 /// EC2's wildcards in filters: `*` and `?`.

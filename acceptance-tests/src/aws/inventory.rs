@@ -48,7 +48,13 @@ fn flagged(item: &Element, name: &str) -> bool {
 
 const LISTINGS: &[Listing] = &[
     Listing { kind: "vpc", action: "DescribeVpcs", set: "vpcSet", id: "vpcId", is_default: |item| flagged(item, "isDefault") },
-    Listing { kind: "subnet", action: "DescribeSubnets", set: "subnetSet", id: "subnetId", is_default: |item| flagged(item, "defaultForAz") },
+    Listing {
+        kind: "subnet",
+        action: "DescribeSubnets",
+        set: "subnetSet",
+        id: "subnetId",
+        is_default: |item| flagged(item, "defaultForAz"),
+    },
     Listing {
         kind: "internet-gateway",
         action: "DescribeInternetGateways",

@@ -89,11 +89,7 @@ impl Moto {
                 }
             }
         }
-        let body = if request.parameters.is_empty() {
-            request.body.clone()
-        } else {
-            Bytes::from(request.parameters.encode())
-        };
+        let body = if request.parameters.is_empty() { request.body.clone() } else { Bytes::from(request.parameters.encode()) };
         if !request.parameters.is_empty() {
             builder = builder.method(Method::POST).uri("/");
             if let Some(headers) = builder.headers_mut() {

@@ -40,8 +40,11 @@ const EC2: &[Paged] = &[
     Paged { default: 1000, ..ec2("DescribeInstanceTypeOfferings", "instanceTypeOfferingSet", "", 1000) },
 ];
 
-const ELB: &[Paged] =
-    &[elb("DescribeListeners", "Listeners"), elb("DescribeLoadBalancers", "LoadBalancers"), elb("DescribeTargetGroups", "TargetGroups")];
+const ELB: &[Paged] = &[
+    elb("DescribeListeners", "Listeners"),
+    elb("DescribeLoadBalancers", "LoadBalancers"),
+    elb("DescribeTargetGroups", "TargetGroups"),
+];
 
 /// The page that a request wants.
 pub(crate) struct Page {
@@ -68,7 +71,10 @@ pub(crate) fn take(request: &mut Request) -> Result<Option<Page>, Refusal> {
             size.ok_or_else(|| invalid(request.service, value, paged))?
         }
     };
-    if request.service == Service::Ec2 && request.parameters.get(size_key).is_some() && !request.parameters.list(paged.ids).is_empty() {
+    if request.service == Service::Ec2
+        && request.parameters.get(size_key).is_some()
+        && !request.parameters.list(paged.ids).is_empty()
+    {
         return Err(Refusal::new(
             "InvalidParameterCombination",
             format!("The parameter {} cannot be used with the parameter maxResults", paged.ids),
@@ -87,10 +93,8 @@ pub(crate) fn take(request: &mut Request) -> Result<Option<Page>, Refusal> {
 }
 
 fn invalid(service: Service, value: &str, paged: &Paged) -> Refusal {
-    let message = format!(
-        "Value ( {value} ) for the page size is invalid. Expecting a value from {} to {}.",
-        paged.least, paged.most
-    );
+    let message =
+        format!("Value ( {value} ) for the page size is invalid. Expecting a value from {} to {}.", paged.least, paged.most);
     Refusal::new(if service == Service::Ec2 { "InvalidParameterValue" } else { "ValidationError" }, message)
 }
 
@@ -99,7 +103,8 @@ impl Page {
     pub(crate) fn cut(&self, service: Service, answer: Answer) -> Answer {
         let mut tree = answer.tree();
         let result = format!("{}Result", self.paged.action);
-        let (inner, next) = if service == Service::Ec2 { (Some(&mut tree), "nextToken") } else { (tree.child_mut(&result), "NextMarker") };
+        let (inner, next) =
+            if service == Service::Ec2 { (Some(&mut tree), "nextToken") } else { (tree.child_mut(&result), "NextMarker") };
         if let Some(inner) = inner {
             self.cut_from(inner, next);
         }

@@ -74,12 +74,7 @@ impl Parameters {
     /// What stands below a key.
     pub(crate) fn below(&self, key: &str) -> Self {
         let below = format!("{key}.");
-        Self(
-            self.0
-                .iter()
-                .filter_map(|(name, value)| Some((name.strip_prefix(&below)?.to_owned(), value.clone())))
-                .collect(),
-        )
+        Self(self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(&below)?.to_owned(), value.clone()))).collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

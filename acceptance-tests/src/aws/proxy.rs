@@ -90,7 +90,9 @@ async fn handle(cloud: Arc<Cloud>, request: http::Request<Incoming>) -> Result<R
 impl Unreadable {
     fn answer(self) -> Answer {
         let refusal = match self {
-            Self::Unsigned => Refusal::new("MissingAuthenticationToken", "Missing Authentication Token").with_status(StatusCode::FORBIDDEN),
+            Self::Unsigned => {
+                Refusal::new("MissingAuthenticationToken", "Missing Authentication Token").with_status(StatusCode::FORBIDDEN)
+            }
             Self::NoAction => Refusal::new("MissingAction", "The request is missing an action."),
         };
         refusal.answer(Service::Other)

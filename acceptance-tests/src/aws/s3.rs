@@ -168,7 +168,9 @@ fn check_lifecycle(config: &Element) -> Result<(), Refusal> {
         if let (Some(expiry), Some(transition)) = (days("Expiration"), days("Transition"))
             && expiry <= transition
         {
-            return Err(invalid("'Days' in the Expiration action must be greater than 'Days' in the Transition action".to_owned()));
+            return Err(invalid(
+                "'Days' in the Expiration action must be greater than 'Days' in the Transition action".to_owned(),
+            ));
         }
     }
     Ok(())
@@ -225,10 +227,14 @@ async fn put_replication(cloud: &Cloud, request: &Request, account: &str) -> Res
     for rule in config.all("Rule") {
         let filtered = rule.child("Filter").is_some();
         if filtered && rule.child("DeleteMarkerReplication").is_none() {
-            return Err(invalid_request("DeleteMarkerReplication must be specified for this version of Cross Region Replication configuration schema."));
+            return Err(invalid_request(
+                "DeleteMarkerReplication must be specified for this version of Cross Region Replication configuration schema.",
+            ));
         }
         if filtered && rule.child("Priority").is_none() {
-            return Err(invalid_request("Priority must be specified for this version of Cross Region Replication configuration schema."));
+            return Err(invalid_request(
+                "Priority must be specified for this version of Cross Region Replication configuration schema.",
+            ));
         }
     }
     let role = config.text_of("Role").to_owned();

@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use super::config::Config;
-use super::elbv2::balancer::{Leftover, LoadBalancer};
-use super::elbv2::group::TargetGroup;
 use super::ec2::firewall::Firewall;
 use super::ec2::instances::Instance;
+use super::elbv2::balancer::{Leftover, LoadBalancer};
+use super::elbv2::group::TargetGroup;
 use super::request::Request;
 
 /// What was done with a client token, once.

@@ -35,9 +35,19 @@ struct Lister {
 
 const LISTERS: &[Lister] = &[
     Lister { action: "DescribeAddresses", set: "addressesSet", id: "allocationId", parameter: "AllocationId" },
-    Lister { action: "DescribeInternetGateways", set: "internetGatewaySet", id: "internetGatewayId", parameter: "InternetGatewayId" },
+    Lister {
+        action: "DescribeInternetGateways",
+        set: "internetGatewaySet",
+        id: "internetGatewayId",
+        parameter: "InternetGatewayId",
+    },
     Lister { action: "DescribeNatGateways", set: "natGatewaySet", id: "natGatewayId", parameter: "NatGatewayId" },
-    Lister { action: "DescribeNetworkInterfaces", set: "networkInterfaceSet", id: "networkInterfaceId", parameter: "NetworkInterfaceId" },
+    Lister {
+        action: "DescribeNetworkInterfaces",
+        set: "networkInterfaceSet",
+        id: "networkInterfaceId",
+        parameter: "NetworkInterfaceId",
+    },
     Lister { action: "DescribeRouteTables", set: "routeTableSet", id: "routeTableId", parameter: "RouteTableId" },
     Lister { action: "DescribeSecurityGroupRules", set: "securityGroupRuleSet", id: "groupId", parameter: "" },
     Lister { action: "DescribeSecurityGroups", set: "securityGroupInfo", id: "groupId", parameter: "GroupId" },

@@ -39,7 +39,8 @@ pub(crate) async fn check_subnet(cloud: &Cloud, request: &Request, account: &str
     let interfaces = count(cloud, caller, "DescribeNetworkInterfaces", "networkInterfaceSet", ("subnet-id", subnet)).await?;
     let nat = nat_gateways(cloud, caller).await?.iter().any(|(_, place)| place == subnet);
     let state = cloud.state();
-    let balanced = state.footprints(account, &request.region).any(|footprint| footprint.subnets.iter().any(|place| place == subnet));
+    let balanced =
+        state.footprints(account, &request.region).any(|footprint| footprint.subnets.iter().any(|place| place == subnet));
     let lived_in = state.instances.values().any(|instance| instance.subnet == subnet && instance.phase.holds_network());
     if interfaces > 0 || nat || balanced || lived_in {
         return Err(violation(format!("The subnet '{subnet}' has dependencies and cannot be deleted.")));
@@ -57,18 +58,20 @@ pub(crate) async fn check_security_group(cloud: &Cloud, request: &Request, accou
         return Err(visibility::not_found(group));
     };
     if own.text_of("groupName") == "default" {
-        return Err(Refusal::new("CannotDelete", format!("the specified group: \"{group}\" name: \"default\" cannot be deleted by a user")));
+        return Err(Refusal::new(
+            "CannotDelete",
+            format!("the specified group: \"{group}\" name: \"default\" cannot be deleted by a user"),
+        ));
     }
     let referenced = groups.iter().any(|item| {
-        item.text_of("groupId") != group && item.all("groups").iter().any(|pairs| pairs.all("groupId").iter().any(|id| id.text() == group))
+        item.text_of("groupId") != group
+            && item.all("groups").iter().any(|pairs| pairs.all("groupId").iter().any(|id| id.text() == group))
     });
     let interfaces = count(cloud, caller, "DescribeNetworkInterfaces", "networkInterfaceSet", ("group-id", group)).await?;
     let state = cloud.state();
     let balanced = state.footprints(account, &request.region).any(|footprint| footprint.groups.iter().any(|own| own == group));
-    let borne = state
-        .instances
-        .values()
-        .any(|instance| instance.phase.holds_network() && instance.groups.iter().any(|own| own == group));
+    let borne =
+        state.instances.values().any(|instance| instance.phase.holds_network() && instance.groups.iter().any(|own| own == group));
     if referenced || interfaces > 0 || balanced || borne {
         return Err(violation(format!("resource {group} has a dependent object")));
     }
@@ -79,7 +82,8 @@ pub(crate) async fn check_security_group(cloud: &Cloud, request: &Request, accou
 pub(crate) async fn check_vpc(cloud: &Cloud, request: &Request, account: &str) -> Result<(), Refusal> {
     let vpc = named(request, "VpcId");
     let caller = caller(request, account);
-    let groups = cloud.moto.ec2(caller, "DescribeSecurityGroups", &[("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", vpc)]).await?;
+    let groups =
+        cloud.moto.ec2(caller, "DescribeSecurityGroups", &[("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", vpc)]).await?;
     let own_groups = groups
         .child("securityGroupInfo")
         .map_or(0, |set| set.elements().filter(|item| item.text_of("groupName") != "default").count());
@@ -120,9 +124,8 @@ pub(crate) async fn check_route(cloud: &Cloud, request: &Request, account: &str)
     let table = named(request, "RouteTableId");
     let caller = caller(request, account);
     let found = cloud.moto.ec2(caller, "DescribeInternetGateways", &[("InternetGatewayId.1", gateway)]).await;
-    let found = found.map_err(|_| {
-        Refusal::new("InvalidGatewayID.NotFound", format!("The gateway ID '{gateway}' does not exist"))
-    })?;
+    let found =
+        found.map_err(|_| Refusal::new("InvalidGatewayID.NotFound", format!("The gateway ID '{gateway}' does not exist")))?;
     let attached: Vec<&str> = found
         .all("attachmentSet")
         .iter()

@@ -50,7 +50,8 @@ fn rule(item: &Element) -> Option<Rule> {
         "tcp" | "6" => (item.text_of("fromPort").parse().ok()?, item.text_of("toPort").parse().ok()?),
         _ => return None,
     };
-    let ranges = item.child("ipRanges").map(|set| set.elements().filter_map(|range| range.text_of("cidrIp").parse().ok()).collect());
+    let ranges =
+        item.child("ipRanges").map(|set| set.elements().filter_map(|range| range.text_of("cidrIp").parse().ok()).collect());
     let groups = item.child("groups").map(|set| set.elements().map(|pair| pair.text_of("groupId").to_owned()).collect());
     Some(Rule { from, to, ranges: ranges.unwrap_or_default(), groups: groups.unwrap_or_default() })
 }
@@ -65,7 +66,11 @@ impl Rule {
 
 impl Firewall {
     fn ingress(&self, groups: &[String], port: u16, ranges: &[Ipv4Net], peers: &[String]) -> bool {
-        groups.iter().filter_map(|id| self.0.get(id)).flat_map(|group| &group.ingress).any(|rule| rule.admits(port, ranges, peers))
+        groups
+            .iter()
+            .filter_map(|id| self.0.get(id))
+            .flat_map(|group| &group.ingress)
+            .any(|rule| rule.admits(port, ranges, peers))
     }
 
     fn egress(&self, groups: &[String], port: u16, ranges: &[Ipv4Net], peers: &[String]) -> bool {
@@ -98,12 +103,7 @@ mod tests {
     use super::*;
 
     fn rule(range: &str, group: &str) -> Rule {
-        Rule {
-            from: 6443,
-            to: 6443,
-            ranges: range.parse().into_iter().collect(),
-            groups: vec![group.to_owned()],
-        }
+        Rule { from: 6443, to: 6443, ranges: range.parse().into_iter().collect(), groups: vec![group.to_owned()] }
     }
 
     fn firewall(ingress: Rule) -> Firewall {

@@ -106,7 +106,8 @@ pub(crate) async fn describe(cloud: &Cloud, request: &mut Request, account: &str
                 set.retain(|item| {
                     let id = item.text_of("instanceId");
                     let phase = state.instances.get(id).map_or(Phase::Running, |instance| instance.phase);
-                    let wanted = states.iter().all(|filter| filter.iter().any(|value| value == phase.name() || value == phase.code()));
+                    let wanted =
+                        states.iter().all(|filter| filter.iter().any(|value| value == phase.name() || value == phase.code()));
                     wanted && !state.hides(id)
                 });
                 for item in set.elements_mut() {
@@ -149,7 +150,9 @@ pub(crate) fn overlay(item: &mut Element, instance: &Instance) {
     item.push(instance.phase.state("instanceState"));
     if instance.phase == Phase::Terminated {
         // A terminated instance has no place in a network any more.
-        for name in ["vpcId", "subnetId", "privateIpAddress", "ipAddress", "groupSet", "networkInterfaceSet", "blockDeviceMapping"] {
+        for name in
+            ["vpcId", "subnetId", "privateIpAddress", "ipAddress", "groupSet", "networkInterfaceSet", "blockDeviceMapping"]
+        {
             item.remove(name);
         }
         item.set("privateDnsName", "");
@@ -183,10 +186,7 @@ pub(crate) fn associate(element: &mut Element, public: Option<Ipv4Addr>, name: &
     element.remove("association");
     if let Some(ip) = public {
         element.push(
-            Element::new("association")
-                .leaf("publicIp", &ip.to_string())
-                .leaf("publicDnsName", name)
-                .leaf("ipOwnerId", "amazon"),
+            Element::new("association").leaf("publicIp", &ip.to_string()).leaf("publicDnsName", name).leaf("ipOwnerId", "amazon"),
         );
     }
 }
@@ -216,7 +216,9 @@ pub(crate) fn terminate(cloud: &Arc<Cloud>, request: &Request, account: &str) ->
             if instance.protected && instance.lives() {
                 return Err(Refusal::new(
                     "OperationNotPermitted",
-                    format!("The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."),
+                    format!(
+                        "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
+                    ),
                 ));
             }
         }

@@ -118,7 +118,11 @@ fn count(request: &Request) -> Result<usize, Refusal> {
     let number = |key: &str| {
         let missing = || Refusal::new("MissingParameter", format!("The request must contain the parameter {key}"));
         let value = request.parameters.get(key).ok_or_else(missing)?;
-        value.parse::<usize>().ok().filter(|value| *value > 0).ok_or_else(|| invalid(format!("Value ({value}) for parameter {key} is invalid.")))
+        value
+            .parse::<usize>()
+            .ok()
+            .filter(|value| *value > 0)
+            .ok_or_else(|| invalid(format!("Value ({value}) for parameter {key} is invalid.")))
     };
     let (least, most) = (number("MinCount")?, number("MaxCount")?);
     if least > most {
@@ -232,7 +236,9 @@ fn check_metadata_options(request: &Request) -> Result<(), Refusal> {
     if let Some(limit) = options.get("HttpPutResponseHopLimit")
         && !limit.parse::<u8>().is_ok_and(|limit| (1..=64).contains(&limit))
     {
-        return Err(invalid(format!("A value of '{limit}' is not valid for HttpPutResponseHopLimit. Specify a value between 1 and 64")));
+        return Err(invalid(format!(
+            "A value of '{limit}' is not valid for HttpPutResponseHopLimit. Specify a value between 1 and 64"
+        )));
     }
     if let Some(tokens) = options.get("HttpTokens")
         && !["optional", "required"].contains(&tokens)
@@ -352,7 +358,11 @@ fn enter(
         zone,
         instance_type: request.parameters.get("InstanceType").unwrap_or_default().to_owned(),
         spot: request.parameters.get("InstanceMarketOptions.MarketType") == Some("spot"),
-        metadata_hop_limit: request.parameters.get("MetadataOptions.HttpPutResponseHopLimit").and_then(|limit| limit.parse().ok()).unwrap_or(1),
+        metadata_hop_limit: request
+            .parameters
+            .get("MetadataOptions.HttpPutResponseHopLimit")
+            .and_then(|limit| limit.parse().ok())
+            .unwrap_or(1),
         tags,
     }
 }

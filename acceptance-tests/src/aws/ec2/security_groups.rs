@@ -8,7 +8,8 @@ use super::super::{Cloud, caller, visibility};
 const SIGNS: &str = "._-:/()#,@[]+=&;{}!$*";
 
 fn is_plain(text: &str) -> bool {
-    text.chars().count() <= 255 && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == ' ' || SIGNS.contains(letter))
+    text.chars().count() <= 255
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == ' ' || SIGNS.contains(letter))
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {
@@ -22,7 +23,9 @@ pub(crate) async fn check(cloud: &Cloud, request: &Request, account: &str) -> Re
         let name = parameters.get("GroupName").unwrap_or_default();
         let description = parameters.get("GroupDescription").unwrap_or_default();
         if name.is_empty() || !is_plain(name) || name.starts_with("sg-") {
-            return Err(invalid(format!("Value ({name}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.")));
+            return Err(invalid(format!(
+                "Value ({name}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported."
+            )));
         }
         if !is_plain(description) {
             return Err(invalid(format!(

@@ -166,7 +166,9 @@ pub(crate) async fn open(cloud: &Arc<Cloud>, balancer_arn: &str, listener_arn: &
     let opened = Listener::open(address, port, routes).await;
     let mut state = cloud.state();
     // It may have been deleted meanwhile: then the port closes here.
-    if let Some(listener) = state.load_balancers.get_mut(balancer_arn).and_then(|balancer| balancer.listeners.get_mut(listener_arn)) {
+    if let Some(listener) =
+        state.load_balancers.get_mut(balancer_arn).and_then(|balancer| balancer.listeners.get_mut(listener_arn))
+    {
         listener.open = Some(opened);
     }
 }

@@ -8,7 +8,7 @@ use super::super::parameters::Parameters;
 use super::super::request::Request;
 use super::super::{Cloud, caller};
 use super::balancer::{self, ListenerRecord};
-use super::{no_load_balancer, no_target_group, validation, shown};
+use super::{no_load_balancer, no_target_group, shown, validation};
 use crate::ledger::Ticket;
 
 /// The target group that the default action forwards to.
@@ -54,7 +54,10 @@ fn check(cloud: &Cloud, balancer_arn: &str, port: u16, target_group: &str, finge
     let balancer = state.load_balancers.get(balancer_arn).ok_or_else(|| no_load_balancer(balancer_arn))?;
     let group = state.target_groups.get(target_group).ok_or_else(|| no_target_group(target_group))?;
     if group.vpc != balancer.vpc {
-        return Err(validation(format!("The target group '{target_group}' is not in the load balancer's VPC '{}'", balancer.vpc)));
+        return Err(validation(format!(
+            "The target group '{target_group}' is not in the load balancer's VPC '{}'",
+            balancer.vpc
+        )));
     }
     if let Some((arn, listener)) = balancer.listeners.iter().find(|(_, listener)| listener.port == port) {
         if listener.fingerprint == fingerprint {

@@ -13,7 +13,7 @@ use super::super::request::Request;
 use super::super::xml::Element;
 use super::super::{Cloud, caller};
 use super::balancer::{Leftover, LoadBalancer};
-use super::{attributes, check_name, flag, no_load_balancer, not_permitted, validation, shown};
+use super::{attributes, check_name, flag, no_load_balancer, not_permitted, shown, validation};
 use crate::ledger::Ticket;
 
 const ATTRIBUTES: &[&str] = &[

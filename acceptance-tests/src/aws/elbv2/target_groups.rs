@@ -10,7 +10,7 @@ use super::super::request::Request;
 use super::super::xml::Element;
 use super::super::{Cloud, caller};
 use super::group::TargetGroup;
-use super::{attributes, check_name, flag, no_target_group, validation, shown};
+use super::{attributes, check_name, flag, no_target_group, shown, validation};
 use crate::ledger::Ticket;
 
 const ATTRIBUTES: &[&str] = &[
@@ -72,7 +72,9 @@ fn check_health(request: &Request) -> Result<Health, Refusal> {
 pub(crate) async fn create(cloud: &Cloud, request: &Request, account: &str, ticket: &Ticket) -> Result<Answer, Refusal> {
     let name = request.parameters.get("Name").unwrap_or_default().to_owned();
     check_name("Target group", &name)?;
-    if request.parameters.get("TargetType").unwrap_or("instance") != "instance" || request.parameters.get("Protocol") != Some("TCP") {
+    if request.parameters.get("TargetType").unwrap_or("instance") != "instance"
+        || request.parameters.get("Protocol") != Some("TCP")
+    {
         return Err(Refusal::new("UnsupportedInSandbox", "The sandbox has target groups of instances over TCP only"));
     }
     let port = number(request, "Port", 1, 65535)?.and_then(|port| u16::try_from(port).ok());
@@ -169,7 +171,10 @@ pub(crate) async fn delete(cloud: &Cloud, request: &Request, account: &str) -> R
         }
         let listeners = state.load_balancers.values().flat_map(|balancer| balancer.listeners.values());
         if listeners.into_iter().any(|listener| listener.target_group == arn) {
-            return Err(Refusal::new("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule")));
+            return Err(Refusal::new(
+                "ResourceInUse",
+                format!("Target group '{arn}' is currently in use by a listener or a rule"),
+            ));
         }
     }
     let answer = cloud.moto.forward(request, account).await?;

@@ -26,11 +26,7 @@ fn named(request: &Request, group: &TargetGroup) -> Vec<(String, u16)> {
 
 fn group<'a>(state: &'a State, request: &Request) -> Result<(&'a str, &'a TargetGroup), Refusal> {
     let arn = request.parameters.get("TargetGroupArn").unwrap_or_default();
-    state
-        .target_groups
-        .get_key_value(arn)
-        .map(|(arn, group)| (arn.as_str(), group))
-        .ok_or_else(|| no_target_group(arn))
+    state.target_groups.get_key_value(arn).map(|(arn, group)| (arn.as_str(), group)).ok_or_else(|| no_target_group(arn))
 }
 
 fn quoted(ids: &[&str]) -> String {
@@ -143,10 +139,8 @@ fn health(state: &State, arn: &str, group: &TargetGroup, key: &(String, u16)) ->
     if target.is_leaving() {
         return ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
     }
-    let balancer = state
-        .load_balancers
-        .values()
-        .find(|balancer| balancer.listeners.values().any(|listener| listener.target_group == arn));
+    let balancer =
+        state.load_balancers.values().find(|balancer| balancer.listeners.values().any(|listener| listener.target_group == arn));
     let Some(balancer) = balancer else {
         return ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer");
     };
@@ -154,7 +148,9 @@ fn health(state: &State, arn: &str, group: &TargetGroup, key: &(String, u16)) ->
         return ("unused", "Target.NotInUse", "Target is in an Availability Zone that is not enabled for the load balancer");
     }
     match target.state {
-        TargetState::Initial if target.checks == 0 => ("initial", "Elb.RegistrationInProgress", "Target registration is in progress"),
+        TargetState::Initial if target.checks == 0 => {
+            ("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
+        }
         TargetState::Initial => ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress"),
         TargetState::Healthy => ("healthy", "", ""),
         TargetState::Unhealthy => ("unhealthy", "Target.FailedHealthChecks", "Health checks failed"),
