@@ -8,7 +8,8 @@
 //	{"op": "generate", "contract": "v1.13", "secrets": {...}, "cluster": "c", "endpoint": "https://h:6443",
 //	                   "kubernetes": "1.35.0", "role": "controlplane|worker", "sans": [], "disk": "", "image": "",
 //	                   "pod_cidrs": [], "service_cidrs": []}
-//	{"op": "generate", …, "count": 100}                     // the same that often, with "seconds" in the answer
+//	{"op": "generate", …, "count": 100}                     // the same that often, encoded with comments as talosctl does
+//	                                                        // by default and without; "seconds" has both times
 //	{"op": "load",     "config": "..."}                     // parse and validate as a cloud node does at boot
 //	{"op": "patch",    "config": "...", "patches": ["..."]} // strategic merge or JSON patches, in order
 //
@@ -61,7 +62,7 @@ type answer struct {
 	Version  string          `json:"version,omitempty"`
 	Config   string          `json:"config,omitempty"`
 	Warnings []string        `json:"warnings,omitempty"`
-	Seconds  float64         `json:"seconds,omitempty"`
+	Seconds  []float64       `json:"seconds,omitempty"`
 	Secrets  *secrets.Bundle `json:"secrets,omitempty"`
 }
 
@@ -198,20 +199,35 @@ func makeConfig(r *request) (a answer, err error) {
 		return a, err
 	}
 
-	start := time.Now()
-
-	for range max(r.Count, 1) {
-		provider, err := input.Config(role)
-		if err != nil {
-			return a, err
-		}
-
-		if a, err = encodeConfig(provider); err != nil {
-			return a, err
-		}
+	if r.Count > 0 {
+		return measure(input, role, r.Count)
 	}
 
-	a.Seconds = time.Since(start).Seconds()
+	provider, err := input.Config(role)
+	if err != nil {
+		return a, err
+	}
+
+	return encodeConfig(provider)
+}
+
+func measure(input *generate.Input, role machine.Type, count int) (a answer, err error) {
+	for _, flags := range []encoder.CommentsFlags{encoder.CommentsAll, encoder.CommentsDisabled} {
+		start := time.Now()
+
+		for range count {
+			provider, err := input.Config(role)
+			if err != nil {
+				return a, err
+			}
+
+			if _, err = provider.EncodeBytes(encoder.WithComments(flags)); err != nil {
+				return a, err
+			}
+		}
+
+		a.Seconds = append(a.Seconds, time.Since(start).Seconds())
+	}
 
 	return a, nil
 }
