@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::fingerprint::fingerprint;
+use crate::patch::Identity;
 use crate::schema::{self, Problem};
 use crate::tree::Tree;
 use crate::version::TalosVersion;
@@ -43,7 +44,18 @@ impl MachineConfig {
     /// Reads a config that was found on a node. Fields that this version of Talos does not know are an error.
     pub fn parse(text: &str, version: &TalosVersion) -> Result<Self, ParseError> {
         let mut problems = Vec::new();
-        let documents = yaml::parse(text)?.iter().map(|node| schema::read_document(node, version, &mut problems)).collect();
+        let mut documents: Vec<Tree> = Vec::new();
+        let mut identities: Vec<Identity> = Vec::new();
+        for node in yaml::parse(text)? {
+            let document = schema::read_document(&node, version, &mut problems);
+            let identity = Identity::of(&document, version);
+            if identities.contains(&identity) {
+                let message = format!("the config has the {identity} twice");
+                problems.push(Problem { line: node.line, path: "kind".to_owned(), message });
+            }
+            identities.push(identity);
+            documents.push(document);
+        }
         match problems.into_iter().next() {
             Some(problem) => Err(problem.into()),
             None => Ok(Self::new(Documents::new(documents))),

@@ -247,6 +247,11 @@ impl Document {
 }
 
 impl Identity {
+    /// The identity of a document that this version of Talos read.
+    pub(crate) fn of(document: &Tree, version: &TalosVersion) -> Self {
+        Self::of_tree(document, View::new(version.minor()))
+    }
+
     fn of_node(node: &Node, view: View) -> Self {
         let kind = schema::header(node).kind.to_owned();
         let name = node.get("name").and_then(Node::scalar).unwrap_or_default();
