@@ -266,11 +266,13 @@ async fn accounts_do_not_see_each_other_and_the_inventory_sees_all() {
     assert_eq!(sandbox.inventory().await.expect("an inventory"), []);
     disturbed(&sandbox, 0, "a_network_with_a_name").await;
     disturbed(&sandbox, 1, "another_account_sees_nothing").await;
+    disturbed(&sandbox, 0, "a_bucket_with_a_name").await;
+    disturbed(&sandbox, 1, "another_accounts_bucket_is_out_of_reach").await;
     disturbed(&sandbox, 0, "unknown_credentials").await;
     let inventory = sandbox.inventory().await.expect("an inventory");
     let found: Vec<_> =
         inventory.iter().map(|object| (object.kind.as_str(), object.name.as_str(), object.account.as_str())).collect();
-    assert_eq!(found, [("vpc", "mine", "123456789012")]);
+    assert_eq!(found, [("bucket", "mine-alone", "123456789012"), ("vpc", "mine", "123456789012")]);
     assert_eq!(sandbox.aws().unreviewed(), Vec::<String>::new());
 }
 

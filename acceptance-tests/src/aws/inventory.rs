@@ -233,7 +233,7 @@ async fn take_buckets(cloud: &Cloud, caller: Caller<'_>, objects: &mut Vec<Objec
     let tree = cloud.moto.rest("s3", caller, Method::GET, "/", String::new()).await.map_err(refused("ListBuckets"))?;
     for bucket in tree.all("Bucket") {
         let name = bucket.text_of("Name");
-        let region = cloud.state().bucket_regions.get(name).cloned().unwrap_or_default();
+        let region = cloud.state().buckets.get(name).map(|bucket| bucket.region.clone()).unwrap_or_default();
         let tags = s3::tags(cloud, caller, name).await.into_iter().collect();
         objects.push(object("bucket", Caller { region: &region, ..caller }, name, name, tags));
     }

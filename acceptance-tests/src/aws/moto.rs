@@ -48,7 +48,7 @@ impl Moto {
             .env("MOTO_AMIS_PATH", images)
             .env("MOTO_ENABLE_AMI_VALIDATION", "true")
             .env("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true")
-            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+            .env("MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS", "false")
             // Its own look at AWS variables must not depend on who runs the sandbox.
             .env_remove("MOTO_ACCOUNT_ID")
             .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 use super::answer::{Answer, Refusal};
 use super::moto::Caller;
 use super::request::{Request, Service};
+use super::state::Bucket;
 use super::xml::Element;
 use super::{Cloud, caller};
 
@@ -73,7 +74,7 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
 
 /// A bucket is answered for by its own region only.
 fn redirect(cloud: &Cloud, request: &Request) -> Option<Answer> {
-    let region = cloud.state().bucket_regions.get(&request.bucket).cloned()?;
+    let region = cloud.state().buckets.get(&request.bucket)?.region.clone();
     if region == request.region {
         return None;
     }
@@ -118,11 +119,19 @@ async fn create(cloud: &Cloud, request: &Request, account: &str) -> Result<Answe
             format!("The {what} location constraint is incompatible for the region specific endpoint this request was sent to."),
         ));
     }
+    if cloud.state().buckets.get(&request.bucket).is_some_and(|bucket| bucket.account != account) {
+        return Err(Refusal::new(
+            "BucketAlreadyExists",
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.",
+        )
+        .with_status(StatusCode::CONFLICT));
+    }
     let answer = cloud.moto.forward(request, account).await?;
     if answer.is_ok() {
+        let bucket = Bucket { account: account.to_owned(), region: region.to_owned() };
         let is_new = {
             let mut state = cloud.state();
-            let is_new = state.bucket_regions.insert(request.bucket.clone(), region.to_owned()).is_none();
+            let is_new = state.buckets.insert(request.bucket.clone(), bucket).is_none();
             if is_new {
                 state.born("CreateBucket", &request.bucket, Instant::now());
             }
@@ -193,7 +202,7 @@ async fn delete(cloud: &Cloud, request: &Request, account: &str) -> Result<Answe
     let answer = cloud.moto.forward(request, account).await?;
     if answer.is_ok() {
         let mut state = cloud.state();
-        state.bucket_regions.remove(&request.bucket);
+        state.buckets.remove(&request.bucket);
         state.versioned_from.remove(&request.bucket);
     }
     Ok(answer)

@@ -26,6 +26,13 @@ pub(crate) struct ReferenceUse {
     pub(crate) id: String,
 }
 
+/// Where a bucket is, and whose.
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
 /// All of it.
 #[derive(Default)]
 pub(crate) struct State {
@@ -56,8 +63,8 @@ pub(crate) struct State {
     pub(crate) changes_in_sync_from: HashMap<String, Instant>,
     /// When replication takes notice that a bucket is versioned.
     pub(crate) versioned_from: HashMap<String, Instant>,
-    /// Every bucket's region.
-    pub(crate) bucket_regions: BTreeMap<String, String>,
+    /// By name.
+    pub(crate) buckets: BTreeMap<String, Bucket>,
     last_load_balancer: u32,
 }
 

@@ -84,6 +84,16 @@ def another_account_sees_nothing():
     assert ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["mine"]}])["Vpcs"] == []
 
 
+def a_bucket_with_a_name():
+    s3.create_bucket(Bucket="mine-alone")
+
+
+def another_accounts_bucket_is_out_of_reach():
+    refused("BucketAlreadyExists", s3.create_bucket, Bucket="mine-alone")
+    refused("AccessDenied", s3.get_bucket_tagging, Bucket="mine-alone")
+    refused("403", s3.head_bucket, Bucket="mine-alone")
+
+
 def unknown_credentials():
     stranger = {"aws_access_key_id": "AKIANOBODYKNOWS00000", "aws_secret_access_key": "x"}
     refused("AuthFailure", client("ec2", **stranger).describe_vpcs)
