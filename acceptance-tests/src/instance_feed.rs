@@ -65,7 +65,7 @@ pub struct InstanceStarted {
 
 /// Plays instances. The cloud calls it in the order of events per instance.
 pub trait InstanceHost: Send + Sync {
-    /// The instance is powered on (it is about to turn from `pending` to `running`). Must not block.
+    /// The instance is powered on (it is about to turn from `pending` to `running`). Must neither block nor call the cloud.
     fn started(&self, instance: InstanceStarted);
 
     /// The instance is terminated. The future ends once its addresses are free: nothing listens there any more.

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::answer::{Answer, Refusal};
 use super::super::moto::Caller;
@@ -9,6 +10,9 @@ use super::super::request::Request;
 use super::super::xml::Element;
 use super::super::{Cloud, caller, visibility};
 use crate::instance_feed::InstanceStarted;
+
+/// How long a node may take to give up its addresses.
+const NODE_END: Duration = Duration::from_secs(30);
 
 /// Where an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,15 +82,14 @@ impl Instance {
 /// Turns a new instance `running` after its time and hands it over.
 pub(crate) fn schedule_start(cloud: &Arc<Cloud>, started: InstanceStarted) {
     cloud.later(cloud.config.timing.instance_pending, |cloud| async move {
-        {
-            let mut state = cloud.state();
-            let Some(instance) = state.instances.get_mut(&started.instance_id) else { return };
-            if instance.phase != Phase::Pending {
-                return;
-            }
-            instance.phase = Phase::Running;
-            instance.handed_over = true;
+        let mut state = cloud.state();
+        let Some(instance) = state.instances.get_mut(&started.instance_id) else { return };
+        if instance.phase != Phase::Pending {
+            return;
         }
+        instance.phase = Phase::Running;
+        instance.handed_over = true;
+        // Under the lock, so that no termination can be told before the start.
         cloud.host.started(started);
     });
 }
@@ -240,8 +243,10 @@ pub(crate) fn terminate(cloud: &Arc<Cloud>, request: &Request, account: &str) ->
     for (id, handed_over) in ending {
         let gone = handed_over.then(|| cloud.host.terminated(&id));
         cloud.later(cloud.config.timing.instance_shutdown, |cloud| async move {
-            if let Some(gone) = gone {
-                gone.await;
+            if let Some(gone) = gone
+                && tokio::time::timeout(NODE_END, gone).await.is_err()
+            {
+                tracing::error!("the node of `{id}` does not end; its addresses stay in use");
             }
             finish(&cloud, &id).await;
         });
