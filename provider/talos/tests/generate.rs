@@ -8,6 +8,7 @@ use machinery::Machinery;
 use serde_json::{Value, json};
 use talos::config::{ClusterInput, MachineConfig, NodeInput, Role, generate};
 use talos::secrets::Bundle;
+use talos::validate::validate;
 use talos::version::{KubernetesVersion, TalosVersion};
 
 fn cluster(contract: &str, talos: &str) -> ClusterInput {
@@ -87,5 +88,37 @@ fn generated_configs_are_the_library_s_own() {
             }
         }
         println!("compared {compared} configs with Talos {}", machinery.version);
+    }
+}
+
+/// With all that a cluster of ours may ask for, in every contract, for both roles.
+#[test]
+fn configs_with_everything_in_them_pass_the_library_s_validation() {
+    for mut machinery in Machinery::all("configs_with_everything_in_them_pass_the_library_s_validation") {
+        let bundle = Bundle::generate(&TalosVersion::parse("v1.13.9").unwrap()).unwrap();
+        let mut loaded = 0;
+        for minor in 8..=machinery.minor() {
+            let version = machinery.version.clone();
+            let mut input = cluster(&format!("v1.{minor}.0"), &version);
+            input.pod_cidrs.push("fd00:1::/56".parse().unwrap());
+            input.service_cidrs.push("fd00:2::/112".parse().unwrap());
+            input.schedule_on_control_planes = true;
+            input.external_cloud_provider = true;
+            for role in [Role::ControlPlane, Role::Worker] {
+                let mut node = NodeInput::new(role);
+                node.labels.insert("topology.kubernetes.io/zone".to_owned(), "us-east-1a".to_owned());
+                node.labels.insert("inferadb.com/pool".to_owned(), "on".to_owned());
+                node.annotations.insert("inferadb.com/note".to_owned(), "a: b # c".to_owned());
+                node.taints = vec!["dedicated=database:NoSchedule".to_owned(), "spot:NoExecute".to_owned()];
+                node.kubelet_arguments.insert("v".to_owned(), "4".to_owned());
+                let config = generate(&bundle, &input, &node).unwrap();
+                if let Err(error) = machinery.load(config.to_yaml()) {
+                    panic!("{version} v1.{minor} {role:?}: {error}");
+                }
+                assert_eq!(validate(&config, &input.talos_version), []);
+                loaded += 1;
+            }
+        }
+        println!("Talos {}: {loaded} configs loaded and validated", machinery.version);
     }
 }
