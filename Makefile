@@ -7,19 +7,18 @@ MAKEFLAGS += --no-print-directory
 
 BUILD := .build
 TOFU  := $(BUILD)/bin/tofu
-MOTO  := $(BUILD)/moto/bin/moto_server
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance tofu moto need-quickstart need-test clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-quickstart: need-quickstart moto ## From nothing to a healthy cluster and back, against a cloud on this machine (KEEP=1: leave it standing)
+quickstart: need-quickstart ## From nothing to a healthy cluster and back, against a cloud on this machine (KEEP=1: leave it standing)
 	@echo "Building the provider and the sandbox (the first build takes some minutes)"
 	@cargo build --quiet --package terraform-provider-inferadb --package acceptance-tests --bins
 	@KEEP='$(KEEP)' target/debug/quickstart
 
-sandbox: need-quickstart moto ## The cloud on this machine alone, until Ctrl-C: point a Terraform of your own at it
+sandbox: need-quickstart ## The cloud on this machine alone, until Ctrl-C: point a Terraform of your own at it
 	@cargo build --quiet --package terraform-provider-inferadb --package acceptance-tests --bins
 	@target/debug/sandbox
 
@@ -43,12 +42,11 @@ lint: ## clippy, warnings as errors
 unit: ## Tests that need no Terraform (TEST=name: only those)
 	cargo test --locked --workspace --exclude acceptance-tests --no-fail-fast $(TEST)
 
-acceptance: moto tofu ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
+acceptance: tofu ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
 	cargo build --locked --package terraform-provider-inferadb
 	cargo test --locked --package acceptance-tests --no-fail-fast -- --test-threads=2 $(TEST)
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
-moto: $(MOTO) ## moto, the AWS imitation under the sandbox, into .build/moto
 
 $(TOFU): acceptance-tests/tools/tofu/go.mod acceptance-tests/tools/tofu/go.sum
 	@scripts/need.sh go
@@ -58,19 +56,8 @@ $(TOFU): acceptance-tests/tools/tofu/go.mod acceptance-tests/tools/tofu/go.sum
 	  -o $(CURDIR)/$(TOFU) github.com/opentofu/opentofu/cmd/tofu
 	@touch $(TOFU)
 
-$(MOTO): acceptance-tests/tools/moto/requirements.txt
-	@scripts/need.sh python
-	@echo "Installing moto into $(BUILD)/moto (once)"
-	@rm -rf $(BUILD)/moto
-	@python3 -m venv $(BUILD)/moto
-	@$(BUILD)/moto/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $(MOTO)
-
 need-quickstart:
 	@scripts/need.sh rust python terraform-or-tofu
-
-need-test:
-	@scripts/need.sh rust python go terraform
 
 clean: ## Removes all that was built and downloaded into this folder
 	rm -rf target $(BUILD)

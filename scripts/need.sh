@@ -26,7 +26,7 @@ for tool in "$@"; do
         lacks "Python 3.10 or later (\`python3\` is $(python3 --version 2>&1))" 'moto, the AWS imitation under the sandbox' \
           'https://www.python.org/downloads/'
       elif ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
-        lacks 'Python'"'"'s `venv` module' 'installing moto into this folder only' 'Debian and Ubuntu: `apt-get install python3-venv`'
+        lacks 'Python'"'"'s `venv` module' 'installing moto into `.build` only' 'Debian and Ubuntu: `apt-get install python3-venv`'
       fi
       ;;
     go)
