@@ -117,3 +117,35 @@ fn patches_that_do_not_fit_the_config() {
     }
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn no_message_quotes_a_value() {
+    let version = TalosVersion::parse("v1.13.9").unwrap();
+    for patch in [
+        "machine: {token: [SECRET]}",
+        "machine: {ca: {crt: SECRET!, key: SECRET!}}",
+        "machine: {certSANs: SECRET}",
+        "machine: {features: {rbac: SECRET}}",
+        "machine: {time: {bootTimeout: SECRET}}",
+        "machine: {network: {interfaces: [SECRET]}}",
+        "machine: {registries: {config: {a: {auth: SECRET}}}}",
+        "cluster: {secret: {a: SECRET}}",
+        "cluster: {controlPlane: {endpoint: 'https://a:SECRET@b:SECRET'}}",
+        "apiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: SECRET\n",
+        "- {op: add, path: /machine/certSANs, value: SECRET}",
+        "- {op: SECRET, path: /machine/token, value: SECRET}",
+        "machine: {token: 'SECRET",
+        "machine: {token: SECRET: SECRET}",
+        "machine: *SECRET",
+        "machine: !SECRET x",
+        "- SECRET",
+        "SECRET",
+    ] {
+        let problems = Patch::problems(patch, &version);
+        assert!(!problems.is_empty(), "{patch}");
+        for problem in problems {
+            // A tag is part of the language, not a value.
+            assert!(!problem.to_string().contains("SECRET") || patch.contains("!SECRET"), "{patch}: {problem}");
+        }
+    }
+}

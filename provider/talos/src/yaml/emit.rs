@@ -11,8 +11,10 @@ const INDENT: usize = 4;
 
 /// Writes documents in block style, with `---` between them.
 pub fn emit<'a>(documents: impl IntoIterator<Item = &'a Tree>) -> Zeroizing<String> {
-    // Large enough for a control plane's config: text that outgrows its buffer leaves a copy behind that nobody wipes.
-    let mut out = Zeroizing::new(String::with_capacity(64 * 1024));
+    let documents: Vec<_> = documents.into_iter().collect();
+    // A text that outgrows its buffer leaves a copy behind that nobody wipes, so the buffer is large enough.
+    let bytes = documents.iter().map(|document| most_bytes(document, 0)).sum();
+    let mut out = Zeroizing::new(String::with_capacity(bytes));
     for (index, document) in documents.into_iter().enumerate() {
         if index > 0 {
             out.push_str("---\n");
@@ -27,6 +29,23 @@ pub fn emit<'a>(documents: impl IntoIterator<Item = &'a Tree>) -> Zeroizing<Stri
         }
     }
     out
+}
+
+/// At least as many bytes as a tree takes: every line indented, every text quoted.
+fn most_bytes(tree: &Tree, indent: usize) -> usize {
+    const MARKS: usize = 16;
+    // Escapes are rare: what has more of them costs a copy, no more.
+    let text = |text: &str| text.len() + text.len() / 8 + MARKS;
+    match tree {
+        Tree::Null | Tree::Bool(_) => MARKS,
+        Tree::Number(number) => text(number),
+        Tree::Text(value) => text(value) + value.matches('\n').count() * (indent + INDENT),
+        Tree::List(list) => list.iter().map(|item| indent + MARKS + most_bytes(item, indent + INDENT)).sum::<usize>() + MARKS,
+        Tree::Map(map) => {
+            let entry = |(key, value): (&str, &Tree)| indent + text(key) + most_bytes(value, indent + INDENT);
+            map.iter().map(entry).sum::<usize>() + MARKS
+        }
+    }
 }
 
 fn write_map(out: &mut String, map: &Map, indent: usize) {
@@ -267,6 +286,15 @@ mod tests {
             assert_eq!(documents.len(), 1);
             assert!(read(&documents[0]) == document, "{text:?} became\n{}", *out);
         }
+    }
+
+    #[test]
+    fn the_buffer_is_never_outgrown_by_a_config_s_kind_of_text() {
+        let manifest = "apiVersion: v1\nkind: Namespace\n".repeat(5_000);
+        let document = tree!({ "a": { "b": [tree!({ "c": manifest.as_str() })] }, "d": ["1.30", "yes"] });
+        let bytes = most_bytes(&document, 0);
+        let out = emit([&document]);
+        assert!(out.len() <= bytes && bytes < 2 * out.len(), "{} of {bytes}", out.len());
     }
 
     proptest! {
