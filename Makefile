@@ -7,19 +7,24 @@ MAKEFLAGS += --no-print-directory
 
 BUILD := .build
 TOFU  := $(BUILD)/bin/tofu
+# Talos' own library, asked by tests what it makes of machine configs: of the preferred version, and of the newest.
+MACHINERY := $(BUILD)/bin/machinery $(BUILD)/bin/machinery-v1.14
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance tofu need-quickstart clean
+export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
+export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
+
+.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 quickstart: need-quickstart ## From nothing to a healthy cluster and back, against a cloud on this machine (KEEP=1: leave it standing)
 	@echo "Building the provider and the sandbox (the first build takes some minutes)"
-	@cargo build --quiet --package terraform-provider-inferadb --package acceptance-tests --bins
+	@cargo build --quiet --locked --workspace --bins
 	@KEEP='$(KEEP)' target/debug/quickstart
 
 sandbox: need-quickstart ## The cloud on this machine alone, until Ctrl-C: point a Terraform of your own at it
-	@cargo build --quiet --package terraform-provider-inferadb --package acceptance-tests --bins
+	@cargo build --quiet --locked --workspace --bins
 	@target/debug/sandbox
 
 test: ## Everything that CI runs: formatting, build, clippy, unit tests, acceptance tests with Terraform and OpenTofu
@@ -33,18 +38,23 @@ fmt-check: ## Fails where `make fmt` would change something
 	cargo fmt --all --check
 	@if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive examples; else $(TOFU) fmt -check -diff -recursive examples; fi
 
+# Always the whole workspace: another selection of crates has other features, and dependencies would be built again for it.
 build: ## Builds all crates and all test programs
 	cargo build --locked --workspace --all-targets
+	cargo build --locked --workspace --test acceptance
 
 lint: ## clippy, warnings as errors
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --workspace --test acceptance -- --deny warnings
 
-unit: ## Tests that need no Terraform (TEST=name: only those)
-	cargo test --locked --workspace --exclude acceptance-tests --no-fail-fast $(TEST)
+unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)
+	cargo test --locked --workspace --no-fail-fast $(TEST) -- --show-output
 
-acceptance: tofu ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
-	cargo build --locked --package terraform-provider-inferadb
-	cargo test --locked --package acceptance-tests --no-fail-fast -- --test-threads=2 $(TEST)
+acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace --test acceptance -- --show-output --test-threads=2 $(TEST)
+
+tools: $(TOFU) $(MACHINERY) ## All that the tests build in Go
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 
@@ -55,6 +65,16 @@ $(TOFU): acceptance-tests/tools/tofu/go.mod acceptance-tests/tools/tofu/go.sum
 	  -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' \
 	  -o $(CURDIR)/$(TOFU) github.com/opentofu/opentofu/cmd/tofu
 	@touch $(TOFU)
+
+$(BUILD)/bin/machinery: acceptance-tests/tools/machinery/main.go acceptance-tests/tools/machinery/go.mod
+	@scripts/need.sh go
+	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ .
+	@touch $@
+
+$(BUILD)/bin/machinery-v1.14: acceptance-tests/tools/machinery/main.go acceptance-tests/tools/machinery/v1.14.mod
+	@scripts/need.sh go
+	@cd $(<D) && go build -modfile=v1.14.mod -trimpath -o $(CURDIR)/$@ .
+	@touch $@
 
 need-quickstart:
 	@scripts/need.sh rust python terraform-or-tofu

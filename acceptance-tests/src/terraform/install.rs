@@ -38,7 +38,10 @@ pub fn mirror(folder: &Path) -> Result<PathBuf> {
     }
     write_cli_config(
         folder,
-        &format!("  filesystem_mirror {{\n    path    = {path:?}\n    include = [\"*/inferadb/inferadb\"]\n  }}\n", path = mirror.display().to_string()),
+        &format!(
+            "  filesystem_mirror {{\n    path    = {path:?}\n    include = [\"*/inferadb/inferadb\"]\n  }}\n",
+            path = mirror.display().to_string()
+        ),
     )
 }
 

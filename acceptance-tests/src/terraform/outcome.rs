@@ -42,6 +42,7 @@ pub struct Outcome {
     pub stderr: String,
 }
 
+#[allow(clippy::return_self_not_must_use, reason = "a claim is made by calling it")]
 impl Outcome {
     /// Errors and warnings, in order.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
@@ -161,7 +162,11 @@ impl Outcome {
         }
         for diagnostic in self.diagnostics() {
             let kind = if diagnostic.is_error { "error" } else { "warning" };
-            let _ = writeln!(report, "  {kind}: {} ({})\n    {}\n    {}", diagnostic.summary, diagnostic.address, diagnostic.detail, diagnostic.code);
+            let _ = writeln!(
+                report,
+                "  {kind}: {} ({})\n    {}\n    {}",
+                diagnostic.summary, diagnostic.address, diagnostic.detail, diagnostic.code
+            );
         }
         // Where nothing was said in JSON, the streams have it.
         if self.errors().is_empty() {

@@ -53,10 +53,11 @@ fn send(process: u32, signal: impl FnOnce(Pid) -> rustix::io::Result<()>) -> io:
 }
 
 fn is_provider(process: u32) -> bool {
-    fs::read(format!("/proc/{process}/cmdline"))
-        .is_ok_and(|line| line.split(|&byte| byte == 0).next().is_some_and(|program| {
-            String::from_utf8_lossy(program).contains("terraform-provider-inferadb")
-        }))
+    fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| {
+        line.split(|&byte| byte == 0)
+            .next()
+            .is_some_and(|program| String::from_utf8_lossy(program).contains("terraform-provider-inferadb"))
+    })
 }
 
 /// State and parent, from `/proc/PID/stat`: `PID (name) STATE PARENT …`, where the name may hold anything.

@@ -63,7 +63,11 @@ impl Run {
         let stderr = tokio::time::timeout(patience, self.stderr).await.ok().and_then(std::result::Result::ok).unwrap_or_default();
         let Ok(ended) = ended else {
             let last: Vec<&str> = stdout.lines().chain(stderr.lines()).rev().take(8).collect();
-            return Err(Error::TimedOut { command: self.command, limit, last: last.into_iter().rev().collect::<Vec<_>>().join("\n") });
+            return Err(Error::TimedOut {
+                command: self.command,
+                limit,
+                last: last.into_iter().rev().collect::<Vec<_>>().join("\n"),
+            });
         };
         let status = ended.map_err(Error::io(format!("wait for `{}`", self.command)))?;
         Ok(Outcome {

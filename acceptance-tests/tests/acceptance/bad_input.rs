@@ -1,0 +1,231 @@
+//! Bad input is an error that names the attribute, in the plan, and nothing is made.
+
+use std::sync::{OnceLock, mpsc};
+
+use acceptance_tests::terraform::{Kind, Workspace};
+
+use crate::configuration::Configuration;
+use crate::world::World;
+
+/// One sandbox for all plans: none of them may change it.
+fn shared() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let (sender, receiver) = mpsc::channel();
+        // The sandbox's tasks live on the runtime that it was started on, and tests end theirs.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            runtime.block_on(async move {
+                sender.send(World::start().await).ok().unwrap();
+                std::future::pending::<()>().await;
+            });
+        });
+        receiver.recv().unwrap()
+    })
+}
+
+/// Claims that the plan fails with an error that holds all of these words, and that the cloud saw no change.
+async fn plan_is_refused(configuration: impl Fn(&World) -> Configuration, words: &[&str]) {
+    let world = shared();
+    let workspace = world.workspace(Kind::Terraform, &configuration(world));
+    workspace.plan().await.unwrap().fails().says(words);
+    world.unchanged_since(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_even_number_of_control_plane_nodes_is_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| it.control_plane = 2),
+        &["count", "expected 1, 3, 5 or 7"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_control_plane_nodes_are_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| it.control_plane = 0),
+        &["count", "expected 1, 3, 5 or 7"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_machine_type_is_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| "m99.huge".clone_into(&mut it.control_plane_type)),
+        &["machine_type", "m99.huge"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_is_too_small_is_refused() {
+    plan_is_refused(|_| Configuration::region("127.10.0.0/24"), &["cidr_block", "too small"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_meets_the_pods_is_refused() {
+    plan_is_refused(|_| Configuration::region("10.244.0.0/16"), &["cidr_block", "10.244.0.0/16", "pods"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_meets_the_services_is_refused() {
+    plan_is_refused(|_| Configuration::region("10.100.0.0/16"), &["cidr_block", "10.96.0.0/12", "services"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_meet_the_services_are_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| "pod_cidr = \"10.97.0.0/16\"".clone_into(&mut it.extra)),
+        &["pod_cidr", "10.97.0.0/16", "10.96.0.0/12"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_region_name_is_refused() {
+    plan_is_refused(
+        |world| Configuration::region(world.cidr()).with(|it| "mars1".clone_into(&mut it.region_name)),
+        &["name", "mars1"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_half_of_a_failover_pair_is_refused() {
+    plan_is_refused(
+        |world| {
+            Configuration::region(world.cidr())
+                .with(|it| "dns {\n zone = \"inferadb.com\"\n failover = \"TERTIARY\"\n }".clone_into(&mut it.region_extra))
+        },
+        &["failover", "TERTIARY"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_talos_version_is_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| "1.13".clone_into(&mut it.talos_version)),
+        &["talos_version", "1.13"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_kubernetes_version_is_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| "latest".clone_into(&mut it.kubernetes_version)),
+        &["kubernetes_version", "latest"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kubernetes_version_that_talos_does_not_support_is_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| "1.29.0".clone_into(&mut it.kubernetes_version)),
+        &["kubernetes_version", "1.31"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_that_is_not_yaml_is_refused() {
+    plan_is_refused(
+        |world| {
+            Configuration::cluster(world.cidr()).with_cluster(|it| "config_patches = [\"machine: [\"]".clone_into(&mut it.extra))
+        },
+        &["config_patches"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_with_a_field_that_talos_does_not_know_is_refused() {
+    plan_is_refused(
+        |world| {
+            Configuration::cluster(world.cidr()).with_cluster(|it| {
+                "config_patches = [yamlencode({ machine = { sysctl = { a = \"b\" } } })]".clone_into(&mut it.extra);
+            })
+        },
+        &["config_patches", "sysctl"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_credentials_are_named_with_where_they_are_looked_for() {
+    let world = shared();
+    let mut workspace = world.workspace(Kind::Terraform, &Configuration::region(world.cidr()));
+    workspace.unset("AWS_ACCESS_KEY_ID");
+    workspace.unset("AWS_SECRET_ACCESS_KEY");
+    workspace.plan().await.unwrap().fails().says(&["credentials", "AWS_ACCESS_KEY_ID", "profile"]);
+    world.unchanged_since(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_of_an_account_that_is_not_allowed_are_refused() {
+    plan_is_refused(
+        |world| {
+            Configuration::region(world.cidr())
+                .with(|it| "allowed_account_ids = [\"999999999999\"]".clone_into(&mut it.provider_extra))
+        },
+        &["allowed_account_ids", "123456789012", "999999999999"],
+    )
+    .await;
+}
+
+/// A region that stands, for what is wrong only beside another.
+async fn with_a_region() -> (World, Workspace, Configuration) {
+    let world = World::start().await;
+    let configuration = Configuration::region(world.cidr());
+    let workspace = world.workspace(Kind::OpenTofu, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+    (world, workspace, configuration)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_meets_another_region_is_refused() {
+    let (world, _first, configuration) = with_a_region().await;
+    let number = world.sandbox.ledger().newest();
+    let second = configuration.with(|it| {
+        "nyc2".clone_into(&mut it.region_name);
+        "provider_region = \"us-east-1\"".clone_into(&mut it.region_extra);
+    });
+    let workspace = world.workspace(Kind::Terraform, &second);
+    workspace.plan().await.unwrap().fails().says(&["cidr_block", &world.cidr(), "nyc1"]);
+    world.unchanged_since(number);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_of_another_account_than_the_rows_is_refused() {
+    let (world, mut workspace, _) = with_a_region().await;
+    let number = world.sandbox.ledger().newest();
+    for (name, value) in world.sandbox.env_of(1) {
+        workspace.set(&name, value);
+    }
+    workspace.plan().await.unwrap().fails().says(&["123456789012", "210987654321"]);
+    world.unchanged_since(number);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_of_another_environment_than_the_rows_is_refused() {
+    let (world, workspace, configuration) = with_a_region().await;
+    let number = world.sandbox.ledger().newest();
+    workspace.write("main.tf", &configuration.with(|it| "staging".clone_into(&mut it.environment)).hcl()).unwrap();
+    workspace.plan().await.unwrap().fails().says(&["environment", "test", "staging"]);
+    world.unchanged_since(number);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dns_zone_that_does_not_exist_is_refused_before_anything_is_made() {
+    let world = World::start().await;
+    let configuration = Configuration::region(world.cidr())
+        .with(|it| "dns {\n    zone   = \"nobody.example\"\n    record = \"api\"\n  }".clone_into(&mut it.region_extra));
+    let workspace = world.workspace(Kind::OpenTofu, &configuration);
+    workspace.apply().await.unwrap().fails().says(&["nobody.example"]);
+    world.unchanged_since(0);
+    world.is_empty().await;
+}

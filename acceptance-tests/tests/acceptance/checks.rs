@@ -1,0 +1,80 @@
+//! What more than one test claims of a cluster, found without any help of the product.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use acceptance_tests::ledger::Matcher;
+use serde_json::{Value as Json, json};
+
+use crate::world::{World, took_effect};
+
+/// Claims that etcd was bootstrapped on exactly one of the nodes that stand now.
+pub(crate) async fn one_etcd_cluster(world: &World) {
+    let machines = world.inventory().await.machines();
+    if machines.is_empty() {
+        return;
+    }
+    let bootstrapped: BTreeSet<String> = world
+        .sandbox
+        .ledger()
+        .calls()
+        .into_iter()
+        .filter(|call| Matcher::talos("Bootstrap").fits(call) && took_effect(call) && machines.contains(&call.service))
+        .map(|call| call.service)
+        .collect();
+    assert_eq!(bootstrapped.len(), 1, "etcd is bootstrapped on one node, once: {bootstrapped:?}");
+}
+
+/// What every standing machine booted from, by instance id: user data asked of the cloud and unpacked.
+pub(crate) async fn machine_configs(world: &World) -> BTreeMap<String, String> {
+    const SCRIPT: &str = r#"
+import base64, boto3, gzip, json
+ec2 = boto3.client("ec2")
+configs = {}
+for page in ec2.get_paginator("describe_instances").paginate():
+    for reservation in page["Reservations"]:
+        for instance in reservation["Instances"]:
+            if instance["State"]["Name"] in ("pending", "running"):
+                answer = ec2.describe_instance_attribute(InstanceId=instance["InstanceId"], Attribute="userData")
+                data = base64.b64decode(answer["UserData"]["Value"])
+                configs[instance["InstanceId"]] = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+print(json.dumps(configs))
+"#;
+    let python = acceptance_tests::python::interpreter().await.unwrap();
+    let output = tokio::process::Command::new(python)
+        .args(["-c", SCRIPT])
+        .envs(world.sandbox.env())
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Claims that Talos' own library takes each of these configs as a node in a cloud does, without a word of warning.
+/// `TALOS_MACHINERY_CLI` names the program that asks it; without, the claim is skipped.
+pub(crate) fn talos_takes(configs: &BTreeMap<String, String>) {
+    let Some(program) = std::env::var_os("TALOS_MACHINERY_CLI") else {
+        println!("skipped: machine configs against Talos' own library: TALOS_MACHINERY_CLI is not set");
+        return;
+    };
+    let mut library = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut questions = library.stdin.take().unwrap();
+    let mut answers = BufReader::new(library.stdout.take().unwrap()).lines();
+    for (machine, config) in configs {
+        writeln!(questions, "{}", json!({"op": "load", "config": config})).unwrap();
+        let answer: Json = serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
+        assert_eq!(answer["ok"], true, "{machine}: {}", answer["error"]);
+        assert!(answer["warnings"].as_array().is_none_or(Vec::is_empty), "{machine}: {}", answer["warnings"]);
+    }
+    drop(questions);
+    library.wait().unwrap();
+}
+
+/// One document of a machine config.
+pub(crate) fn document(config: &str) -> Json {
+    let first = config.split("\n---").next().unwrap_or(config);
+    serde_saphyr::from_str(first).unwrap()
+}
