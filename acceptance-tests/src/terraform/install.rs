@@ -55,6 +55,11 @@ pub fn development_override(folder: &Path) -> Result<PathBuf> {
     )
 }
 
+/// A CLI configuration that installs nothing.
+pub fn nothing(folder: &Path) -> Result<PathBuf> {
+    write_cli_config(folder, "")
+}
+
 fn write_cli_config(folder: &Path, installation: &str) -> Result<PathBuf> {
     let path = folder.join("cli.tfrc");
     fs::write(&path, format!("disable_checkpoint = true\n\nprovider_installation {{\n{installation}}}\n"))

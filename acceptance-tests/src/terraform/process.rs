@@ -23,6 +23,11 @@ pub fn kill(process: u32) -> io::Result<()> {
     send(process, |pid| kill_process(pid, Signal::KILL))
 }
 
+/// Ends a whole process group without a chance to clean up.
+pub fn kill_group(leader: u32) -> io::Result<()> {
+    send(leader, |pid| kill_process_group(pid, Signal::KILL))
+}
+
 /// Interrupts a whole process group, as a terminal does on Ctrl-C.
 pub fn interrupt_group(leader: u32) -> io::Result<()> {
     send(leader, |pid| kill_process_group(pid, Signal::INT))

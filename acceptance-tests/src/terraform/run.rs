@@ -52,9 +52,8 @@ impl Run {
     pub async fn finish(mut self, limit: Duration) -> Result<Outcome> {
         let ended = tokio::time::timeout(limit, self.child.wait()).await;
         if ended.is_err() {
-            if let Some(provider) = process::provider_of(self.process) {
-                let _ = process::kill(provider);
-            }
+            // Its provider and whatever else it has started are in its group.
+            let _ = process::kill_group(self.process);
             let _ = self.child.kill().await;
         }
         // A provider that outlives its Terraform would hold these open.

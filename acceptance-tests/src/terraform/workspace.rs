@@ -16,6 +16,8 @@ pub const LIMIT: Duration = Duration::from_mins(5);
 /// How the provider gets into a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Install {
+    /// Not at all: only what is built into Terraform can be used.
+    Nothing,
     /// As built, without `init`.
     Override,
     /// By a real `init`, from a mirror.
@@ -35,6 +37,7 @@ impl Workspace {
     pub fn new(tool: Tool, install: Install, environment: Vec<(String, String)>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("inferadb-").tempdir().map_err(Error::io("make a work folder"))?;
         let cli_config = match install {
+            Install::Nothing => install::nothing(folder.path())?,
             Install::Override => install::development_override(folder.path())?,
             Install::Mirror => install::mirror(folder.path())?,
         };

@@ -16,6 +16,7 @@ mod checks;
 mod cluster;
 mod configuration;
 mod credentials;
+mod driver;
 mod kills;
 mod refusals;
 mod region;
