@@ -127,15 +127,13 @@ fn bucket(detail: &Json) -> String {
     detail["Bucket"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The `Name` tag among a call's parameters, in whatever form the query has it.
+/// The `Name` tag among a call's parameters: `TagSpecification.1.Tag.3.Key` says which `….Value` it is.
 fn name_tag(detail: &Json) -> String {
-    fn find(value: &Json) -> Option<&str> {
-        match value {
-            Json::Object(fields) if fields.get("Key").is_some_and(|key| key == "Name") => fields.get("Value")?.as_str(),
-            Json::Object(fields) => fields.values().find_map(find),
-            Json::Array(items) => items.iter().find_map(find),
-            _ => None,
-        }
-    }
-    find(detail).unwrap_or_default().to_owned()
+    let fields = detail.as_object().into_iter().flatten();
+    fields
+        .filter(|(_, value)| *value == "Name")
+        .filter_map(|(key, _)| detail[format!("{}.Value", key.strip_suffix(".Key")?)].as_str())
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
