@@ -132,8 +132,7 @@ fn name_tag(detail: &Json) -> String {
     let fields = detail.as_object().into_iter().flatten();
     fields
         .filter(|(_, value)| *value == "Name")
-        .filter_map(|(key, _)| detail[format!("{}.Value", key.strip_suffix(".Key")?)].as_str())
-        .next()
+        .find_map(|(key, _)| detail[format!("{}.Value", key.strip_suffix(".Key")?)].as_str())
         .unwrap_or_default()
         .to_owned()
 }
