@@ -9,6 +9,7 @@ use ipnet::Ipv4Net;
 pub use crate::aws::Object;
 use crate::aws::{self, Aws};
 use crate::instance_feed::{InstanceHost, NoHost};
+use crate::node::{NodeHost, Timing};
 use crate::ledger::{Fault, Injection, InjectionId, Ledger, Matcher};
 
 /// How many sandboxes can run at once on one machine.
@@ -23,6 +24,8 @@ pub struct SandboxConfig {
     pub number: Option<u8>,
     /// The cloud's.
     pub aws: aws::Config,
+    /// How long things take on nodes.
+    pub nodes: Timing,
 }
 
 /// Why a sandbox does not start, or cannot say what is in it.
@@ -70,13 +73,18 @@ impl Number {
 pub struct Sandbox {
     ledger: Ledger,
     aws: Aws,
+    nodes: Option<NodeHost>,
     number: Number,
 }
 
 impl Sandbox {
-    /// Starts all of it.
+    /// Starts all of it: a cloud whose instances are Talos nodes.
     pub async fn start(config: SandboxConfig) -> Result<Self, Error> {
-        Self::start_cloud(config).await
+        let ledger = Ledger::new();
+        let nodes = NodeHost::new(ledger.clone(), config.nodes);
+        let mut sandbox = Self::start_with(config, ledger, Arc::new(nodes.clone())).await?;
+        sandbox.nodes = Some(nodes);
+        Ok(sandbox)
     }
 
     /// Starts a cloud whose instances exist in its books only: nothing listens on their addresses.
@@ -89,7 +97,7 @@ impl Sandbox {
         let number = Number::take(config.number)?;
         config.aws.load_balancers_from = number.load_balancers();
         let aws = Aws::start(config.aws, ledger.clone(), host).await?;
-        Ok(Self { ledger, aws, number })
+        Ok(Self { ledger, aws, nodes: None, number })
     }
 
     /// Ends it.
@@ -107,6 +115,11 @@ impl Sandbox {
     /// The cloud.
     pub fn aws(&self) -> &Aws {
         &self.aws
+    }
+
+    /// The nodes; `None` where the cloud was started without.
+    pub fn nodes(&self) -> Option<&NodeHost> {
+        self.nodes.as_ref()
     }
 
     /// The address range that networks in this sandbox must lie in: this machine answers its addresses.
