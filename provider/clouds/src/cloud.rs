@@ -48,10 +48,16 @@ pub trait Cloud: Send + Sync {
     /// All roots of a kind in this place that bear our tags, from the snapshot.
     async fn roots(&self, kind: Kind) -> Result<Vec<Root>>;
 
+    /// The root of that id in this place, or `None`. For a backup store the id is the bucket's name, so this is also how
+    /// to find one by name: listing all buckets' tags costs a call a bucket.
+    async fn root(&self, kind: Kind, id: &str) -> Result<Option<Root>> {
+        Ok(self.roots(kind).await?.into_iter().find(|root| root.id == id))
+    }
+
     /// Changes a root's marks. Returns once reads show it.
     async fn mark(&self, root: &Root, mark: &Mark) -> Result<()>;
 
-    /// Networks in this place that are not ours too, for overlap checks: id and address range.
+    /// All networks of this place, ours and others', for overlap checks: id and address range.
     async fn networks(&self) -> Result<Vec<(String, ipnet::Ipv4Net)>>;
 
     /// Fails with [`crate::Error::NotFound`] if the DNS zone is not in the account.

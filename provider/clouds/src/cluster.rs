@@ -39,8 +39,14 @@ pub struct ClusterState {
     pub api_address: String,
     /// What control-plane nodes are registered with: 6443, then 50000.
     pub api_target_group_ids: Vec<String>,
+    /// Who may reach the Kubernetes API (6443), as found, sorted.
+    pub kubernetes_api_allowed_cidrs: Vec<Ipv4Net>,
+    /// Who may reach the Talos API (50000), as found, sorted.
+    pub talos_api_allowed_cidrs: Vec<Ipv4Net>,
     /// Tags of the root without the crate's own.
     pub tags: BTreeMap<String, String>,
+    /// What does not hold in the cloud now though every cluster has it, one sentence each (empty: converged). A read fills it.
+    pub drift: Vec<String>,
 }
 
 /// What a machine is in its cluster.

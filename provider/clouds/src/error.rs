@@ -19,6 +19,14 @@ pub enum Error {
         /// What the chain said.
         message: String,
     },
+    /// A setting of the connection cannot be used.
+    #[error("`{setting}`: {message}")]
+    Settings {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The credentials may not do that, or are not valid.
     #[error("{operation} for {object} was refused: {message}")]
     Denied {

@@ -1,0 +1,258 @@
+//! Security groups and their rules.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType, SecurityGroup, UserIdGroupPair};
+use ipnet::Ipv4Net;
+
+use super::Aws;
+use super::call::{Api, Pace, SETTLE};
+use super::inventory::FRESH;
+use super::tags::{self, Tags};
+use crate::{Error, Result};
+
+/// Descriptions of our rules begin with it: rules of others (a cloud controller's, a person's) are left alone.
+const MARK: &str = "inferadb: ";
+
+/// Where a rule lets in from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    Range(Ipv4Net),
+    Group(String),
+}
+
+/// One way in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rule {
+    /// TCP port; `None`: every protocol and port.
+    pub(super) port: Option<u16>,
+    pub(super) source: Source,
+}
+
+impl Rule {
+    /// A TCP port for each of the ranges.
+    pub(super) fn ranges(port: u16, ranges: &[Ipv4Net]) -> impl Iterator<Item = Self> + '_ {
+        ranges.iter().map(move |range| Self { port: Some(port), source: Source::Range(range.trunc()) })
+    }
+
+    /// A TCP port for members of a group.
+    pub(super) fn group(port: u16, group: &str) -> Self {
+        Self { port: Some(port), source: Source::Group(group.to_owned()) }
+    }
+
+    /// Everything for members of a group.
+    pub(super) fn all_of(group: &str) -> Self {
+        Self { port: None, source: Source::Group(group.to_owned()) }
+    }
+
+    fn permission(&self, about: Option<&str>) -> IpPermission {
+        let mut permission = IpPermission::builder();
+        permission = match self.port {
+            Some(port) => permission.ip_protocol("tcp").from_port(port.into()).to_port(port.into()),
+            None => permission.ip_protocol("-1"),
+        };
+        let about = about.map(|about| format!("{MARK}{about}"));
+        match &self.source {
+            Source::Range(range) => {
+                let range = IpRange::builder().cidr_ip(range.to_string()).set_description(about).build();
+                permission.ip_ranges(range).build()
+            }
+            Source::Group(group) => {
+                let pair = UserIdGroupPair::builder().group_id(group).set_description(about).build();
+                permission.user_id_group_pairs(pair).build()
+            }
+        }
+    }
+}
+
+/// What stands in a group: each rule, and whether it is one of ours.
+pub(super) fn rules(group: &SecurityGroup) -> Vec<(Rule, bool)> {
+    let mut all = Vec::new();
+    for permission in group.ip_permissions() {
+        let port = match (permission.ip_protocol(), permission.from_port(), permission.to_port()) {
+            (Some("-1"), _, _) => None,
+            (Some("tcp"), Some(from), Some(to)) if from == to => match u16::try_from(from) {
+                Ok(port) => Some(port),
+                Err(_) => continue,
+            },
+            // Ours are single TCP ports or everything.
+            _ => continue,
+        };
+        let ours = |description: Option<&str>| description.is_some_and(|text| text.starts_with(MARK));
+        for range in permission.ip_ranges() {
+            if let Some(cidr) = range.cidr_ip().and_then(|cidr| cidr.parse::<Ipv4Net>().ok()) {
+                all.push((Rule { port, source: Source::Range(cidr.trunc()) }, ours(range.description())));
+            }
+        }
+        for pair in permission.user_id_group_pairs() {
+            if let Some(id) = pair.group_id() {
+                all.push((Rule { port, source: Source::Group(id.to_owned()) }, ours(pair.description())));
+            }
+        }
+    }
+    all
+}
+
+/// Ranges that a port is open to, sorted.
+pub(super) fn ranges_of(group: &SecurityGroup, port: u16) -> Vec<Ipv4Net> {
+    let ranges: BTreeSet<Ipv4Net> = rules(group)
+        .into_iter()
+        .filter_map(|(rule, _)| match rule.source {
+            Source::Range(range) if rule.port == Some(port) => Some(range),
+            _ => None,
+        })
+        .collect();
+    ranges.into_iter().collect()
+}
+
+/// The group of that name in the VPC.
+pub(super) async fn by_name(aws: &Aws, vpc: &str, name: &str, age: Duration) -> Result<Option<SecurityGroup>> {
+    let groups = aws.groups(age).await?;
+    Ok(groups.iter().find(|group| group.vpc_id() == Some(vpc) && group.group_name() == Some(name)).cloned())
+}
+
+/// The group of that id.
+pub(super) async fn by_id(aws: &Aws, id: &str, age: Duration) -> Result<Option<SecurityGroup>> {
+    Ok(aws.groups(age).await?.iter().find(|group| group.group_id() == Some(id)).cloned())
+}
+
+/// The group of that name, made where there is none. EC2 takes a name once per VPC, which is the claim.
+pub(super) async fn ensure(aws: &Aws, vpc: &str, name: &str, about: &str, tags: &Tags) -> Result<SecurityGroup> {
+    if let Some(group) = by_name(aws, vpc, name, FRESH).await? {
+        return Ok(group);
+    }
+    let client = &aws.clients().ec2;
+    let made = aws
+        .call(Api::Ec2, "ec2:CreateSecurityGroup", format!("security group `{name}`"))
+        .settling(&[])
+        .send(|| {
+            let request = client.create_security_group().group_name(name).vpc_id(vpc).description(about);
+            request.tag_specifications(tags::ec2_specification(ResourceType::SecurityGroup, tags)).send()
+        })
+        .await;
+    let duplicate = match made {
+        Ok(_) => None,
+        Err(failure) if failure.is(&["InvalidGroup.Duplicate"]) => Some(failure.message),
+        Err(failure) => return Err(failure.into()),
+    };
+    let mut pace = Pace::new(SETTLE, Duration::from_secs(2));
+    loop {
+        if let Some(group) = by_name(aws, vpc, name, FRESH).await? {
+            return Ok(group);
+        }
+        if !pace.wait().await {
+            let object = format!("security group `{name}` in network `{vpc}`");
+            return Err(match duplicate {
+                Some(message) => Error::Foreign { object, message },
+                None => Error::NotInTime { object, awaited: "seen after it was made", seconds: SETTLE.as_secs() },
+            });
+        }
+    }
+}
+
+/// Opens what is wanted and closes what is ours and not wanted. `about` describes a rule (letters, digits, spaces and
+/// `._-:/()` only: EC2 takes no others); `keep` names rules of ours that somebody else looks after.
+pub(super) async fn sync(
+    aws: &Aws,
+    group: &SecurityGroup,
+    wanted: &BTreeSet<Rule>,
+    about: impl Fn(&Rule) -> &'static str,
+    keep: impl Fn(&Rule) -> bool,
+) -> Result<()> {
+    let id = group.group_id().unwrap_or_default();
+    let found = rules(group);
+    let missing: Vec<&Rule> = wanted.iter().filter(|rule| !found.iter().any(|(have, _)| have == *rule)).collect();
+    let surplus: Vec<&Rule> =
+        found.iter().filter(|(rule, ours)| *ours && !wanted.contains(rule) && !keep(rule)).map(|(rule, _)| rule).collect();
+    let client = &aws.clients().ec2;
+    let object = format!("security group `{id}`");
+    if !missing.is_empty() {
+        let all: Vec<IpPermission> = missing.iter().map(|rule| rule.permission(Some(about(rule)))).collect();
+        let opened = aws
+            .call(Api::Ec2, "ec2:AuthorizeSecurityGroupIngress", object.as_str())
+            .settling(&[])
+            .send(|| {
+                let request = client.authorize_security_group_ingress().group_id(id);
+                request.set_ip_permissions(Some(all.clone())).send()
+            })
+            .await;
+        match opened {
+            Ok(_) => {}
+            // One of them stands already and reads did not show it: EC2 then takes none of the list.
+            Err(failure) if failure.is(&["InvalidPermission.Duplicate"]) => {
+                for one in all {
+                    let opened = aws
+                        .call(Api::Ec2, "ec2:AuthorizeSecurityGroupIngress", object.as_str())
+                        .send(|| client.authorize_security_group_ingress().group_id(id).ip_permissions(one.clone()).send())
+                        .await;
+                    match opened {
+                        Err(failure) if !failure.is(&["InvalidPermission.Duplicate"]) => return Err(failure.into()),
+                        _ => {}
+                    }
+                }
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    close(aws, id, &surplus).await
+}
+
+/// Closes rules; those that are closed already are no error.
+pub(super) async fn close(aws: &Aws, id: &str, rules: &[&Rule]) -> Result<()> {
+    let client = &aws.clients().ec2;
+    for rule in rules {
+        let closed = aws
+            .call(Api::Ec2, "ec2:RevokeSecurityGroupIngress", format!("security group `{id}`"))
+            .send(|| client.revoke_security_group_ingress().group_id(id).ip_permissions(rule.permission(None)).send())
+            .await;
+        match closed {
+            Err(failure) if !failure.is_not_found() => return Err(failure.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes a group; `false` while something still uses it.
+pub(super) async fn remove(aws: &Aws, id: &str) -> Result<bool> {
+    let client = &aws.clients().ec2;
+    let gone = aws
+        .call(Api::Ec2, "ec2:DeleteSecurityGroup", format!("security group `{id}`"))
+        .send(|| client.delete_security_group().group_id(id).send())
+        .await;
+    match gone {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.is_not_found() => Ok(true),
+        Err(failure) if failure.is_in_use() => Ok(false),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_read_back_as_they_were_written() {
+        let range: Ipv4Net = "10.0.0.0/8".parse().unwrap();
+        let all = [
+            Rule { port: Some(6443), source: Source::Range(range) },
+            Rule::group(50000, "sg-1"),
+            Rule::all_of("sg-2"),
+        ];
+        let mut group = SecurityGroup::builder();
+        for rule in &all {
+            group = group.ip_permissions(rule.permission(Some("test")));
+        }
+        let read = rules(&group.build());
+        assert_eq!(read, all.map(|rule| (rule, true)));
+    }
+
+    #[test]
+    fn rules_of_others_are_known_by_their_description() {
+        let rule = Rule::group(30080, "sg-1");
+        let group = SecurityGroup::builder().ip_permissions(rule.permission(None)).build();
+        assert_eq!(rules(&group), [(rule, false)]);
+    }
+}

@@ -1,0 +1,265 @@
+//! A bucket's copy in a second region: bucket, role, replication rule.
+//!
+//! Delete markers are replicated: `fdbbackup expire` then frees the space in both buckets, and what it took away stays
+//! in both as noncurrent version for as long as the lifecycle keeps those.
+
+use aws_sdk_s3::types::{
+    DeleteMarkerReplication, DeleteMarkerReplicationStatus, Destination, ReplicationConfiguration, ReplicationRule,
+    ReplicationRuleFilter, ReplicationRuleStatus,
+};
+use serde_json::json;
+
+use super::Aws;
+use super::call::Api;
+use super::lifecycle::{self, Ages};
+use super::tags::{self, Tags};
+use super::{bucket, naming};
+use crate::{Error, ReplicaSpec, ReplicaState, Result};
+
+/// Value of the kind tag: a replica is no root.
+const KIND: &str = "backup-replica";
+const RULE: &str = "inferadb-replica";
+const POLICY: &str = "replicate";
+
+/// Role names are unique in the account and at most 64 characters long.
+fn role_name(source: &str) -> String {
+    format!("inferadb-replication-{}", naming::digest(&["replication", source], 16))
+}
+
+fn replica_tags(common: &Tags, source: &str) -> Tags {
+    let mut all = common.clone();
+    all.insert(tags::KIND.to_owned(), KIND.to_owned());
+    all.insert(tags::REPLICA_OF.to_owned(), source.to_owned());
+    all
+}
+
+fn is_ours(found: &Tags, source: &str) -> bool {
+    found.get(tags::REPLICA_OF).map(String::as_str) == Some(source)
+}
+
+/// Makes or corrects the copy. The source is versioned already.
+pub(super) async fn ensure(aws: &Aws, source: &str, spec: &ReplicaSpec, common: &Tags, ages: Ages) -> Result<ReplicaState> {
+    let all = replica_tags(common, source);
+    let (found, role) =
+        tokio::try_join!(bucket::ensure(aws, &spec.provider_region, &spec.name, &all), ensure_role(aws, source, &all))?;
+    if !is_ours(&found, source) {
+        return Err(foreign(&spec.name, source));
+    }
+    let (_, (), ()) = tokio::try_join!(
+        write_policy(aws, source, &spec.name),
+        bucket::protect(aws, &spec.provider_region, &spec.name),
+        lifecycle::ensure(aws, &spec.provider_region, &spec.name, ages),
+    )?;
+    write_rule(aws, source, &spec.name, &role).await?;
+    Ok(ReplicaState { bucket: spec.name.clone(), provider_region: spec.provider_region.clone(), role })
+}
+
+fn foreign(name: &str, source: &str) -> Error {
+    Error::Foreign {
+        object: format!("bucket `{name}`"),
+        message: format!("it is not the replica of `{source}`: choose another name for the replica"),
+    }
+}
+
+async fn ensure_role(aws: &Aws, source: &str, all: &Tags) -> Result<String> {
+    let client = &aws.clients().iam;
+    let name = role_name(source);
+    let object = format!("role `{name}`");
+    let account = aws.identity().await?.account.clone();
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": "s3.amazonaws.com" },
+            "Action": "sts:AssumeRole",
+            // S3 acts for this account only.
+            "Condition": { "StringEquals": { "aws:SourceAccount": account } },
+        }],
+    })
+    .to_string();
+    let made = aws
+        .call(Api::Iam, "iam:CreateRole", object.as_str())
+        .send(|| {
+            client
+                .create_role()
+                .role_name(&name)
+                .assume_role_policy_document(&trust)
+                .description(format!("Replicates bucket {source}"))
+                .set_tags(Some(tags::iam(all)))
+                .send()
+        })
+        .await;
+    let role = match made {
+        Ok(answer) => answer.role,
+        Err(failure) if failure.is(&["EntityAlreadyExists"]) => {
+            let found = aws
+                .call(Api::Iam, "iam:GetRole", object.as_str())
+                .settling(&[])
+                .send(|| client.get_role().role_name(&name).send())
+                .await?;
+            found.role
+        }
+        Err(failure) => return Err(failure.into()),
+    };
+    role.map(|role| role.arn).ok_or_else(|| Error::Api {
+        operation: "iam:CreateRole",
+        object,
+        code: String::new(),
+        message: "the answer names none".to_owned(),
+    })
+}
+
+async fn write_policy(aws: &Aws, source: &str, replica: &str) -> Result<()> {
+    let client = &aws.clients().iam;
+    let name = role_name(source);
+    let partition = &aws.identity().await?.partition;
+    let arn = |bucket: &str| format!("arn:{partition}:s3:::{bucket}");
+    // As S3's user guide asks for, where source and destination have one owner.
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"],
+                "Resource": arn(source),
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+                "Resource": format!("{}/*", arn(source)),
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+                "Resource": format!("{}/*", arn(replica)),
+            },
+        ],
+    })
+    .to_string();
+    aws.call(Api::Iam, "iam:PutRolePolicy", format!("role `{name}`"))
+        .settling(&["NoSuchEntity"])
+        .send(|| client.put_role_policy().role_name(&name).policy_name(POLICY).policy_document(&policy).send())
+        .await?;
+    Ok(())
+}
+
+async fn write_rule(aws: &Aws, source: &str, replica: &str, role: &str) -> Result<()> {
+    if let Some((standing, by)) = rule(aws, source).await?
+        && standing == replica
+        && by == role
+    {
+        return Ok(());
+    }
+    let client = &aws.clients().s3;
+    let object = format!("the replication of bucket `{source}`");
+    let partition = &aws.identity().await?.partition;
+    let built = || -> std::result::Result<ReplicationConfiguration, aws_sdk_s3::error::BuildError> {
+        let markers = DeleteMarkerReplication::builder().status(DeleteMarkerReplicationStatus::Enabled).build();
+        let rule = ReplicationRule::builder()
+            .id(RULE)
+            // With a filter and a priority it is the second version of the rules, which can replicate delete markers.
+            .priority(1)
+            .filter(ReplicationRuleFilter::builder().prefix("").build())
+            .status(ReplicationRuleStatus::Enabled)
+            .delete_marker_replication(markers)
+            .destination(Destination::builder().bucket(format!("arn:{partition}:s3:::{replica}")).build()?)
+            .build()?;
+        ReplicationConfiguration::builder().role(role).rules(rule).build()
+    };
+    let configuration = built().map_err(|error| Error::Api {
+        operation: "s3:PutReplicationConfiguration",
+        object: object.clone(),
+        code: String::new(),
+        message: error.to_string(),
+    })?;
+    aws.call(Api::S3, "s3:PutReplicationConfiguration", object)
+        // The role, or either bucket's versioning, may not have reached S3's replication yet.
+        .settling(&["InvalidRequest", "InvalidArgument", "MalformedPolicy", "AccessDenied"])
+        .send(|| client.put_bucket_replication().bucket(source).replication_configuration(configuration.clone()).send())
+        .await?;
+    Ok(())
+}
+
+/// Destination and role of the bucket's replication, where it is on.
+async fn rule(aws: &Aws, source: &str) -> Result<Option<(String, String)>> {
+    let client = &aws.clients().s3;
+    let found = aws
+        .call(Api::S3, "s3:GetReplicationConfiguration", format!("the replication of bucket `{source}`"))
+        .send(|| client.get_bucket_replication().bucket(source).send())
+        .await;
+    let found = match found {
+        Ok(found) => found,
+        Err(failure) if failure.is(&["ReplicationConfigurationNotFoundError", "NoSuchBucket"]) => return Ok(None),
+        Err(failure) => return Err(failure.into()),
+    };
+    let Some(configuration) = found.replication_configuration() else { return Ok(None) };
+    let on = configuration.rules().iter().find(|rule| rule.status() == &ReplicationRuleStatus::Enabled);
+    let bucket = on.and_then(|rule| rule.destination()).map(|destination| destination.bucket());
+    Ok(bucket.map(|arn| (arn.rsplit(':').next().unwrap_or(arn).to_owned(), configuration.role().to_owned())))
+}
+
+/// The copy as it stands. `noted` is where it was to be.
+pub(super) async fn read(aws: &Aws, source: &str, noted: Option<(String, String)>) -> Result<Option<ReplicaState>> {
+    let Some((provider_region, name)) = noted else { return Ok(None) };
+    let Some((bucket, role)) = rule(aws, source).await? else { return Ok(None) };
+    if bucket != name || bucket::tags(aws, &provider_region, &bucket).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(ReplicaState { bucket, provider_region, role }))
+}
+
+/// Whether the copy is empty, or not there.
+pub(super) async fn is_empty(aws: &Aws, source: &str, region: &str, name: &str) -> Result<bool> {
+    match bucket::tags(aws, region, name).await? {
+        Some(found) if is_ours(&found, source) => bucket::is_empty(aws, region, name).await,
+        _ => Ok(true),
+    }
+}
+
+/// Stops the replication and removes the role.
+pub(super) async fn stop(aws: &Aws, source: &str) -> Result<()> {
+    let client = &aws.clients().s3;
+    let off = aws
+        .call(Api::S3, "s3:DeleteReplicationConfiguration", format!("the replication of bucket `{source}`"))
+        .send(|| client.delete_bucket_replication().bucket(source).send())
+        .await;
+    match off {
+        Err(failure) if !failure.is(&["ReplicationConfigurationNotFoundError", "NoSuchBucket"]) => return Err(failure.into()),
+        _ => {}
+    }
+    remove_role(aws, source).await
+}
+
+/// Removes the copy's bucket, with what is in it if `force`.
+pub(super) async fn remove_bucket(aws: &Aws, source: &str, region: &str, name: &str, force: bool) -> Result<()> {
+    match bucket::tags(aws, region, name).await? {
+        Some(found) if is_ours(&found, source) => {}
+        // Somebody else's, or gone.
+        _ => return Ok(()),
+    }
+    if force {
+        bucket::empty(aws, region, name).await?;
+    }
+    bucket::remove(aws, region, name).await
+}
+
+async fn remove_role(aws: &Aws, source: &str) -> Result<()> {
+    let client = &aws.clients().iam;
+    let name = role_name(source);
+    let gone = aws
+        .call(Api::Iam, "iam:DeleteRolePolicy", format!("role `{name}`"))
+        .send(|| client.delete_role_policy().role_name(&name).policy_name(POLICY).send())
+        .await;
+    match gone {
+        Err(failure) if !failure.is_not_found() => return Err(failure.into()),
+        _ => {}
+    }
+    let gone = aws
+        .call(Api::Iam, "iam:DeleteRole", format!("role `{name}`"))
+        .send(|| client.delete_role().role_name(&name).send())
+        .await;
+    match gone {
+        Err(failure) if !failure.is_not_found() => Err(failure.into()),
+        _ => Ok(()),
+    }
+}
