@@ -1,0 +1,152 @@
+//! Machine configs of a cluster's nodes.
+
+use std::collections::BTreeMap;
+
+use clouds::MachineRole;
+use sha2::{Digest, Sha256};
+use talos::config::{ClusterInput, MachineConfig, NodeInput, Role, generate};
+use talos::patch::Patch;
+use talos::secrets::Bundle;
+use talos::version::{KubernetesVersion, TalosVersion};
+use tf_provider::{Diagnostic, Diagnostics, path};
+
+use super::desired::{DesiredNode, strings};
+use super::model::ClusterModel;
+
+/// Stands for an endpoint that is not known yet, as long as a cloud's longest: configs are checked and measured with it.
+const LONG_HOST: &str = "inferadb-environment-region-cluster-api-0123456789abcdef.elb.provider-region-1.amazonaws.com";
+
+/// `https://HOST:6443`
+pub(super) fn endpoint(host: &str) -> String {
+    format!("https://{host}:6443")
+}
+
+/// The host of an endpoint.
+pub(super) fn host(endpoint: &str) -> &str {
+    endpoint.trim_start_matches("https://").trim_end_matches(":6443")
+}
+
+/// What the configs of all nodes share, secrets excepted.
+pub(super) struct Facts {
+    input: ClusterInput,
+    provider_region: String,
+}
+
+/// All that a node's config is made of.
+pub(super) struct Blueprint<'a> {
+    facts: Facts,
+    bundle: &'a Bundle,
+}
+
+impl Blueprint<'_> {
+    /// Reads the facts from a row or plan; `None` while one is unknown or cannot be read (which the schema's checks say).
+    pub(super) fn facts(model: &ClusterModel) -> Option<Facts> {
+        let talos_version = TalosVersion::parse(model.talos_version.as_str()?).ok()?;
+        let contract = TalosVersion::parse(model.config_contract.as_str()?).ok()?;
+        let endpoint = model.endpoint.as_str().map_or_else(|| endpoint(LONG_HOST), str::to_owned);
+        let cert_sans = std::iter::once(host(&endpoint).to_owned()).chain(strings(&model.cert_sans)?).collect();
+        Some(Facts {
+            input: ClusterInput {
+                cluster_name: model.name.as_str()?.to_owned(),
+                endpoint,
+                talos_version,
+                contract,
+                kubernetes_version: KubernetesVersion::parse(model.kubernetes_version.as_str()?).ok()?,
+                pod_cidrs: vec![model.pod_cidr.as_str()?.parse().ok()?],
+                service_cidrs: vec![model.service_cidr.as_str()?.parse().ok()?],
+                cert_sans,
+                schedule_on_control_planes: false,
+                external_cloud_provider: false,
+            },
+            provider_region: model.provider_region.as_str()?.to_owned(),
+        })
+    }
+
+    pub(super) fn talos_version(&self) -> &TalosVersion {
+        &self.facts.input.talos_version
+    }
+
+    pub(super) fn bundle(&self) -> &Bundle {
+        self.bundle
+    }
+
+    /// Tag value of the machines: which secrets they booted with, and which of the choices that stand for life.
+    pub(super) fn machine_fingerprint(&self) -> String {
+        let input = &self.facts.input;
+        let mut hash = Sha256::new();
+        let ranges = input.pod_cidrs.iter().chain(&input.service_cidrs).map(ToString::to_string);
+        for part in [self.bundle.fingerprint(), input.contract.to_string()].into_iter().chain(ranges) {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let digest = hash.finalize();
+        format!("{:016x}", digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    /// The config of a node in a zone.
+    pub(super) fn node_config(&self, node: &DesiredNode, zone: &str, machine_type: &str) -> Result<MachineConfig, Diagnostics> {
+        let mut patches = Vec::new();
+        for text in &node.patches {
+            patches.push(Patch::parse(text, self.talos_version()).map_err(|error| refused(node, &error.to_string()))?);
+        }
+        let mut labels: BTreeMap<String, String> = [
+            ("topology.kubernetes.io/region", self.facts.provider_region.as_str()),
+            ("topology.kubernetes.io/zone", zone),
+            ("node.kubernetes.io/instance-type", machine_type),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+        labels.extend(node.labels.clone());
+        let role = match node.role {
+            MachineRole::ControlPlane => Role::ControlPlane,
+            MachineRole::Worker => Role::Worker,
+        };
+        let input = NodeInput {
+            labels,
+            annotations: node.annotations.clone(),
+            taints: node.taints.clone(),
+            patches: &patches,
+            ..NodeInput::new(role)
+        };
+        generate(self.bundle, &self.facts.input, &input).map_err(|error| refused(node, &error.to_string()))
+    }
+
+    /// That Talos would take the config.
+    pub(super) fn check(&self, node: &DesiredNode) -> Result<(), Diagnostics> {
+        let config = self.node_config(node, "zone-1a", &node.machine_type)?;
+        let violations = talos::validate::validate(&config, self.talos_version());
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        Err(refused(node, &lines.join("\n")))
+    }
+}
+
+impl Facts {
+    pub(super) fn contract(&self) -> &TalosVersion {
+        &self.input.contract
+    }
+
+    pub(super) fn with_bundle(self, bundle: &Bundle) -> Blueprint<'_> {
+        Blueprint { facts: self, bundle }
+    }
+}
+
+/// Whether Talos takes `new` over `old` only with a reboot.
+pub(super) fn requires_reboot(old: &MachineConfig, new: &MachineConfig, version: &TalosVersion) -> bool {
+    talos::reboot::requires_reboot(old, new, version)
+}
+
+fn refused(node: &DesiredNode, why: &str) -> Diagnostics {
+    let (who, place) = if node.is_control_plane() {
+        ("the control plane".to_owned(), path!("control_plane"))
+    } else {
+        (format!("pool `{}`", node.pool), path!("worker_pool").element(node.pool.as_str()))
+    };
+    Diagnostic::error(format!("Talos would refuse the machine config of {who}"))
+        .detail(format!("{why}\n\nThe config is made of this block, the cluster's attributes and the patches. No machine was made with it."))
+        .at(place)
+        .into()
+}

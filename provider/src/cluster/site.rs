@@ -1,0 +1,104 @@
+//! Where a cluster stands: the cloud, the region as it is now, and the zones of its nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clouds::{Cloud, Kind, RegionState, Root, Scope, Subnet};
+use tf_provider::{Diagnostic, Diagnostics, Value, path};
+
+use super::desired::DesiredNode;
+use crate::configured::Configured;
+use crate::diagnostics;
+use crate::ids::{MemberId, RegionId};
+use crate::names;
+
+/// An open region.
+pub(super) struct Site {
+    pub(super) cloud: Arc<dyn Cloud>,
+    pub(super) account_id: String,
+    pub(super) region_id: RegionId,
+    pub(super) region: RegionState,
+}
+
+impl Site {
+    /// Connects and reads the region, which must be finished.
+    pub(super) async fn open(provider: &Configured, region_id: &Value<String>) -> Result<Self, Diagnostics> {
+        let region_id = parse_region_id(region_id)?;
+        if provider.environment().as_str() != Some(&region_id.environment) {
+            return Err(other_environment(provider, &region_id).into());
+        }
+        let connection = provider.cloud(&region_id.place).await?;
+        let cloud = connection.cloud;
+        let doing = format!("Cannot read region `{region_id}`");
+        let roots = cloud.roots(Kind::Region).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+        let root = region_root(&roots, &region_id.scope()).ok_or_else(|| missing_region(&region_id))?;
+        if !root.finished {
+            return Err(Diagnostic::error(format!("Region `{region_id}` is not finished"))
+                .detail("A create of it did not end. Apply its `inferadb_region` first, then this cluster. Nothing was made.")
+                .at(path!("region_id"))
+                .into());
+        }
+        let region = cloud
+            .read_region(&root.id)
+            .await
+            .map_err(|error| diagnostics::cloud(&doing, &error))?
+            .ok_or_else(|| missing_region(&region_id))?;
+        Ok(Self { cloud, account_id: connection.account_id, region_id, region })
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.region_id.scope()
+    }
+
+    pub(super) fn cluster_id(&self, name: &str) -> MemberId {
+        MemberId { region: self.region_id.clone(), name: name.to_owned() }
+    }
+
+    /// The subnet of a node: control plane and pools are each spread over the zones, in order of index.
+    pub(super) fn subnet(&self, node: &DesiredNode) -> Result<&Subnet, Diagnostics> {
+        let allowed: Vec<&Subnet> =
+            self.region.subnets.iter().filter(|subnet| node.zones.is_empty() || node.zones.contains(&subnet.zone)).collect();
+        if allowed.is_empty() {
+            let have: Vec<String> = self.region.subnets.iter().map(|subnet| format!("`{}`", subnet.zone)).collect();
+            return Err(Diagnostic::error(format!("Region `{}` has no subnet in the zones of this pool", self.region_id))
+                .detail(format!("The pool names `{}`; the region has {}.", node.zones.join("`, `"), have.join(", ")))
+                .at(path!("worker_pool").element(node.pool.as_str()).attribute("zones"))
+                .into());
+        }
+        Ok(allowed[node.index as usize % allowed.len()])
+    }
+
+    /// The cloud's machine type of every node, by node name.
+    pub(super) fn machine_types(&self, nodes: &BTreeMap<String, DesiredNode>) -> BTreeMap<String, String> {
+        nodes
+            .iter()
+            .map(|(name, node)| {
+                (name.clone(), names::machine_type(self.region_id.place.provider_type, &node.machine_type).to_owned())
+            })
+            .collect()
+    }
+}
+
+/// Reads the id of a region; the schema's check has refused what cannot be read before.
+pub(super) fn parse_region_id(id: &Value<String>) -> Result<RegionId, Diagnostics> {
+    let text = id.as_str().unwrap_or_default();
+    text.parse().map_err(|error| Diagnostic::error(format!("{error}")).at(path!("region_id")).into())
+}
+
+pub(super) fn region_root<'a>(roots: &'a [Root], scope: &Scope) -> Option<&'a Root> {
+    roots.iter().filter(|root| root.scope == *scope).max_by_key(|root| (root.in_state, root.finished))
+}
+
+/// The error for a region of another environment than the provider's.
+pub(super) fn other_environment(provider: &Configured, region_id: &RegionId) -> Diagnostic {
+    let own = provider.environment().as_str().unwrap_or_default();
+    Diagnostic::error(format!("Region `{region_id}` belongs to environment `{}`, the provider to `{own}`", region_id.environment))
+        .detail("A cluster stands in a region of its own environment. Use a region of this environment, or a provider alias for the other.")
+        .at(path!("region_id"))
+}
+
+fn missing_region(region_id: &RegionId) -> Diagnostic {
+    Diagnostic::error(format!("Region `{region_id}` does not exist"))
+        .detail("Nothing in this account bears its tags. Make it with an `inferadb_region`, and refer to its `id`. Nothing was made.")
+        .at(path!("region_id"))
+}
