@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tf_provider::{
     ApplyContext, ConfigureContext, DataSource, DefaultTimeouts, Diagnostic, Diagnostics, ErasedDataSource, ErasedResource,
-    Model, Object, PlanContext, Provider, ReadContext, Resource, Timeouts, Value, path,
+    Group, Model, Object, PlanContext, Provider, ReadContext, Resource, Set, Timeouts, Value, path,
 };
 
 /// Keeps notes in a folder.
@@ -38,6 +38,15 @@ struct Note {
     /// Said of the note, by topic.
     #[attr(optional)]
     tags: Value<BTreeMap<String, Value<String>>>,
+    /// What it costs.
+    #[attr(optional)]
+    price: Value<f64>,
+    /// Words to find it by.
+    #[attr(optional)]
+    keywords: Value<Set<String>>,
+    /// Other notes.
+    #[attr(optional)]
+    related: Value<Vec<Value<Link>>>,
     /// A word that opens it.
     #[attr(optional, sensitive)]
     password: Value<String>,
@@ -53,6 +62,15 @@ struct Note {
     /// Who may read it.
     #[block]
     reader: Value<BTreeMap<String, Reader>>,
+    /// What stands below it.
+    #[block]
+    footnote: Value<Vec<Footnote>>,
+    /// How it is marked.
+    #[block(max_items = 3)]
+    mark: Value<Set<Mark>>,
+    /// How it looks.
+    #[block]
+    layout: Value<Group<Layout>>,
     /// What it is about.
     #[block]
     subject: Value<Subject>,
@@ -66,6 +84,46 @@ struct Note {
 struct Line {
     text: Value<String>,
     length: Value<i64>,
+}
+
+/// Another note.
+#[derive(Object, Clone, Debug, PartialEq)]
+struct Link {
+    note: Value<String>,
+    why: Value<String>,
+}
+
+/// What stands below a note.
+#[derive(Model, Clone, Debug, PartialEq)]
+struct Footnote {
+    /// Its words.
+    #[attr(required)]
+    text: Value<String>,
+    /// Its number.
+    #[attr(computed)]
+    number: Value<i64>,
+}
+
+/// How a note is marked.
+#[derive(Model, Clone, Debug, PartialEq)]
+struct Mark {
+    /// With what.
+    #[attr(required)]
+    colour: Value<String>,
+    /// Where.
+    #[attr(default = "left")]
+    side: Value<String>,
+}
+
+/// How a note looks.
+#[derive(Model, Clone, Debug, PartialEq)]
+struct Layout {
+    /// How wide, in letters.
+    #[attr(optional)]
+    width: Value<i64>,
+    /// Whether it is upside down.
+    #[attr(optional)]
+    turned: Value<bool>,
 }
 
 /// Someone who may read.
@@ -132,6 +190,9 @@ impl NoteResource {
         for (number, reader) in note.reader.known_mut().into_iter().flat_map(BTreeMap::values_mut).enumerate() {
             reader.number = i64::try_from(number).unwrap_or_default().into();
         }
+        for (number, footnote) in note.footnote.known_mut().into_iter().flatten().enumerate() {
+            footnote.number = i64::try_from(number).unwrap_or_default().into();
+        }
         tokio::fs::write(&file, &text)
             .await
             .map_err(|error| Diagnostic::error("No file").detail(format!("`{}`: {error}.", file.display())))?;
@@ -193,6 +254,9 @@ impl Resource for NoteResource {
             plan.lines = Value::unknown();
             for reader in plan.reader.known_mut().into_iter().flat_map(BTreeMap::values_mut) {
                 reader.number = Value::unknown();
+            }
+            for footnote in plan.footnote.known_mut().into_iter().flatten() {
+                footnote.number = Value::unknown();
             }
         }
         if plan.tags != prior.tags {
@@ -272,11 +336,17 @@ impl Resource for NoteResource {
             text: text.into(),
             repeat: Value::Null,
             tags: Value::Null,
+            price: Value::Null,
+            keywords: Value::Null,
+            related: Value::Null,
             password: Value::Null,
             id: file.display().to_string().into(),
             revision: 1.into(),
             lines: Value::Known(BTreeMap::new()),
             reader: Value::Known(BTreeMap::new()),
+            footnote: Value::Null,
+            mark: Value::Null,
+            layout: Value::Null,
             subject: Value::Null,
             timeouts: Value::Null,
         };

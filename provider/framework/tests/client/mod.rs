@@ -30,7 +30,7 @@ pub const COOKIE: (&str, &str) = ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7f
 /// No step of a test takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The example provider's program, which `cargo test` has built.
+/// The example provider's program, which `cargo test` builds (with `--test` alone it does not).
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("examples/notes");
@@ -270,8 +270,10 @@ impl State {
 /// A note's configuration: `changes` over one that sets nothing but the name.
 pub fn note(changes: &Json) -> Json {
     let mut note = json!({
-        "name": "alpha", "text": null, "repeat": null, "tags": null, "password": null, "id": null, "revision": null,
-        "lines": null, "reader": {}, "subject": null, "timeouts": null,
+        "name": "alpha", "text": null, "repeat": null, "tags": null, "price": null,
+        "keywords": null, "related": null, "password": null, "id": null, "revision": null,
+        "lines": null, "reader": {}, "footnote": [], "mark": [],
+        "layout": { "width": null, "turned": null }, "subject": null, "timeouts": null,
     });
     for (name, value) in changes.as_object().unwrap() {
         note[name] = value.clone();
