@@ -39,7 +39,7 @@ pub fn mirror(folder: &Path) -> Result<PathBuf> {
     write_cli_config(
         folder,
         &format!(
-            "  filesystem_mirror {{\n    path    = {path:?}\n    include = [\"*/inferadb/inferadb\"]\n  }}\n",
+            "  filesystem_mirror {{\n    path = {path:?}\n    include = [\"*/*/*\"]\n  }}\n",
             path = mirror.display().to_string()
         ),
     )
