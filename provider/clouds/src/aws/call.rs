@@ -109,7 +109,8 @@ impl<'a> Call<'a> {
         let mut tries = 0;
         loop {
             let permit = self.aws.limits().of(self.api).acquire().await;
-            let answer = send().await;
+            // Boxed: the SDK's futures are tens of kilobytes, and stand in ours.
+            let answer = Box::pin(send()).await;
             drop(permit);
             // Also after a failure: the write may have happened.
             if is_write(self.operation) {
