@@ -78,7 +78,7 @@ impl Resource for ClusterResource {
         _config: &ClusterModel,
         plan: &mut ClusterModel,
     ) -> Result<Remake, Diagnostics> {
-        plan::update(cx, private, prior, plan).await
+        plan::update(cx, private, prior, plan)
     }
 
     async fn plan_destroy(
@@ -97,7 +97,7 @@ impl Resource for ClusterResource {
         _planned: Remake,
         plan: ClusterModel,
     ) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
-        create::create(cx, plan).await
+        Box::pin(create::create(cx, plan)).await
     }
 
     async fn read(
@@ -117,7 +117,7 @@ impl Resource for ClusterResource {
         prior: ClusterModel,
         plan: ClusterModel,
     ) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
-        update::update(cx, private, prior, plan).await
+        Box::pin(update::update(cx, private, prior, plan)).await
     }
 
     async fn delete(

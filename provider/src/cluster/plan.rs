@@ -297,7 +297,7 @@ async fn renders(plan: &ClusterModel, wanted: &BTreeMap<String, DesiredNode>, fo
 }
 
 /// The plan of a change.
-pub(super) async fn update(
+pub(super) fn update(
     cx: &PlanContext<Configured>,
     private: Option<&ClusterPrivate>,
     prior: &ClusterModel,
