@@ -2,6 +2,8 @@
 //!
 //! Each test has a loopback address of its own, since the port is always 6443.
 
+#![allow(clippy::unwrap_used)] // helpers of tests stand outside of #[test] functions
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use std::time::Duration;
 
 use acceptance_tests::kube_api::{KubeCluster, NodeRegistration, PORT, PodKind, ServingIdentity, serve};
 use acceptance_tests::ledger::{Fault, Injection, Ledger, Matcher, Outcome, Plane};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -60,6 +64,15 @@ impl Authority {
         (vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
     }
 
+    /// As Talos writes it (SEC 1): what stands inside of the PKCS #8 document.
+    fn key_pem(&self) -> String {
+        let document = self.key.serialize_der();
+        let start = document.windows(5).position(|bytes| bytes == [0x02, 0x01, 0x01, 0x04, 0x20]).unwrap() - 2;
+        let text = BASE64_STANDARD.encode(&document[start..]);
+        let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN EC PRIVATE KEY-----\n{}\n-----END EC PRIVATE KEY-----\n", lines.join("\n"))
+    }
+
     fn admin(&self) -> Identity {
         self.signs("system:masters", ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -102,7 +115,7 @@ impl World {
         let stop = CancellationToken::new();
         let identity = ServingIdentity {
             ca_certificate_pem: authority.pem.clone(),
-            ca_key_pem: authority.key.serialize_pem(),
+            ca_key_pem: authority.key_pem(),
             names: vec!["kubernetes".to_owned(), address.to_string()],
         };
         serve(Arc::clone(&cluster), &[address], identity, stop.clone()).await.unwrap();
@@ -132,8 +145,7 @@ impl World {
         let name = ServerName::try_from(self.address.to_string()).unwrap();
         let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
         assert_eq!(tls.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
-        let (sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tls)).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tls)).await.unwrap();
         tokio::spawn(connection);
         Client { sender }
     }
@@ -301,8 +313,7 @@ async fn a_node_is_deleted_only_under_the_uid_that_was_meant() {
     let mut client = world.admin().await;
     let uid = client.get("/api/v1/nodes/worker-1").await.1["metadata"]["uid"].clone();
     let delete = |uid: &Json| json!({ "preconditions": { "uid": uid } });
-    let (status, refused) =
-        client.call("DELETE", "/api/v1/nodes/worker-1", "application/json", &delete(&json!("another"))).await;
+    let (status, refused) = client.call("DELETE", "/api/v1/nodes/worker-1", "application/json", &delete(&json!("another"))).await;
     assert_eq!((status, &refused["reason"]), (StatusCode::CONFLICT, &json!("Conflict")));
     assert_eq!(world.cluster.is_ready("worker-1"), Some(true));
     let (status, done) = client.call("DELETE", "/api/v1/nodes/worker-1", "application/json", &delete(&uid)).await;
@@ -422,7 +433,7 @@ async fn a_stop_closes_the_port_and_the_connections() {
     tokio::time::timeout(LIMIT, closed).await.unwrap();
     let identity = ServingIdentity {
         ca_certificate_pem: world.authority.pem.clone(),
-        ca_key_pem: world.authority.key.serialize_pem(),
+        ca_key_pem: world.authority.key_pem(),
         names: vec![world.address.to_string()],
     };
     let again = CancellationToken::new();

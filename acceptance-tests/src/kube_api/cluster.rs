@@ -26,8 +26,12 @@ pub struct KubeCluster {
 impl KubeCluster {
     /// A cluster with no nodes, whose API servers are of this version (like `v1.35.4`).
     pub fn new(ledger: Ledger, kubernetes_version: &str) -> Arc<Self> {
-        let cluster =
-            Self { ledger, version: kubernetes_version.to_owned(), store: Mutex::new(Store::new()), changes: watch::Sender::new(0) };
+        let cluster = Self {
+            ledger,
+            version: kubernetes_version.to_owned(),
+            store: Mutex::new(Store::new()),
+            changes: watch::Sender::new(0),
+        };
         cluster.change(|store| {
             for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
                 store.put(Key::new(Resource::Namespaces, "", name), objects::namespace(name));
@@ -47,10 +51,11 @@ impl KubeCluster {
             let stored = store.put(key, objects::node(node, existing));
             let uid = stored["metadata"]["uid"].as_str();
 
-            let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-            let proxied = store.list(Resource::Pods, Some("kube-system")).any(|(key, pod)| {
-                key.name.starts_with("kube-proxy-") && pod["spec"]["nodeName"].as_str() == Some(&name)
-            });
+            let labels =
+                |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let proxied = store
+                .list(Resource::Pods, Some("kube-system"))
+                .any(|(key, pod)| key.name.starts_with("kube-proxy-") && pod["spec"]["nodeName"].as_str() == Some(&name));
             if !proxied {
                 let pod = format!("kube-proxy-{}", objects::suffix());
                 let labels = labels(&[("k8s-app", "kube-proxy"), ("tier", "node")]);
@@ -107,7 +112,7 @@ impl KubeCluster {
             ensure_namespace(store, namespace);
             let name = selector.iter().map(|(key, value)| format!("{key}-{value}")).collect::<Vec<_>>().join("-");
             let name = if name.is_empty() { "all".to_owned() } else { name.replace('/', "-") };
-            store.put(Key::new(Resource::Budgets, namespace, &name), objects::budget(namespace, &name, &selector, allowed));
+            store.put(Key::new(Resource::Budgets, namespace, &name), objects::budget(namespace, &name, selector, allowed));
         });
     }
 

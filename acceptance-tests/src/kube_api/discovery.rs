@@ -51,7 +51,8 @@ fn resources(group_version: &str) -> Json {
     let mut resources = Vec::new();
     for resource in served {
         let read_only = matches!(resource, Resource::Namespaces | Resource::Budgets);
-        let verbs: &[&str] = if read_only { &["get", "list", "watch"] } else { &["delete", "get", "list", "patch", "update", "watch"] };
+        let verbs: &[&str] =
+            if read_only { &["get", "list", "watch"] } else { &["delete", "get", "list", "patch", "update", "watch"] };
         let mut entry = json!({
             "name": resource.plural(),
             "singularName": resource.kind().to_lowercase(),

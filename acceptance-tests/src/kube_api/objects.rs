@@ -51,7 +51,19 @@ pub(super) const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 /// Makes the Node object, or brings one up to date that is there: labels and annotations are added, the status is the
 /// kubelet's, and the rest (cordon, taints) stays.
 pub(super) fn node(registration: NodeRegistration, existing: Option<Json>) -> Json {
-    let NodeRegistration { name, mut labels, annotations, taints, provider_id, .. } = registration.clone();
+    let NodeRegistration {
+        name,
+        mut labels,
+        annotations,
+        taints,
+        internal_ip,
+        external_ip,
+        provider_id,
+        kubelet_version,
+        ready,
+        reason,
+        message,
+    } = registration;
     for (key, value) in [("arch", "amd64"), ("os", "linux"), ("hostname", &name)] {
         labels.entry(format!("kubernetes.io/{key}")).or_insert_with(|| value.to_owned());
     }
@@ -77,8 +89,8 @@ pub(super) fn node(registration: NodeRegistration, existing: Option<Json>) -> Js
     if let (Some(id), true) = (provider_id, node["spec"]["providerID"].is_null()) {
         node["spec"]["providerID"] = json!(id);
     }
-    let mut addresses = vec![json!({ "type": "InternalIP", "address": registration.internal_ip.to_string() })];
-    if let Some(external) = registration.external_ip {
+    let mut addresses = vec![json!({ "type": "InternalIP", "address": internal_ip.to_string() })];
+    if let Some(external) = external_ip {
         addresses.push(json!({ "type": "ExternalIP", "address": external.to_string() }));
     }
     addresses.push(json!({ "type": "Hostname", "address": name }));
@@ -91,7 +103,7 @@ pub(super) fn node(registration: NodeRegistration, existing: Option<Json>) -> Js
     status["nodeInfo"] = json!({
         "architecture": "amd64",
         "operatingSystem": "linux",
-        "kubeletVersion": registration.kubelet_version,
+        "kubeletVersion": kubelet_version,
         "kubeProxyVersion": "",
         "containerRuntimeVersion": "containerd://2.1.6",
         "kernelVersion": "6.18.0-talos",
@@ -100,7 +112,7 @@ pub(super) fn node(registration: NodeRegistration, existing: Option<Json>) -> Js
         "machineID": "",
         "systemUUID": "",
     });
-    set_ready(&mut node, registration.ready, &registration.reason, &registration.message);
+    set_ready(&mut node, ready, &reason, &message);
     node
 }
 
@@ -153,7 +165,8 @@ pub(super) fn pod(
     metadata["namespace"] = json!(namespace);
     let workload = name.rsplit_once('-').map_or(name, |(workload, _)| workload);
     let owner = |api: &str, kind: &str, name: &str, uid: &str| {
-        json!([{ "apiVersion": api, "kind": kind, "name": name, "uid": uid, "controller": true, "blockOwnerDeletion": true }])
+        let owner = json!({ "apiVersion": api, "kind": kind, "name": name, "uid": uid, "controller": true });
+        Json::Array(vec![owner])
     };
     match kind {
         PodKind::Plain => metadata["ownerReferences"] = owner("apps/v1", "ReplicaSet", workload, &uid()),
@@ -196,9 +209,10 @@ pub(super) fn namespace(name: &str) -> Json {
     })
 }
 
-pub(super) fn budget(namespace: &str, name: &str, selector: &BTreeMap<String, String>, allowed: u32) -> Json {
+pub(super) fn budget(namespace: &str, name: &str, selector: BTreeMap<String, String>, allowed: u32) -> Json {
     let mut metadata = metadata(name);
     metadata["namespace"] = json!(namespace);
+    let selector: Map<String, Json> = selector.into_iter().map(|(key, value)| (key, Json::String(value))).collect();
     json!({
         "kind": "PodDisruptionBudget",
         "apiVersion": "policy/v1",

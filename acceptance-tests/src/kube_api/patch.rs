@@ -67,8 +67,8 @@ fn merge_list(target: &mut Json, entries: &[Json], key: &str, keys: MergeKey) {
 }
 
 /// Applies a JSON patch, wholly or not at all.
-pub(super) fn operations(target: &mut Json, patch: &Json) -> Result<(), String> {
-    let operations = patch.as_array().ok_or("a JSON patch is a list of operations")?;
+pub(super) fn operations(target: &mut Json, operations: &Json) -> Result<(), String> {
+    let operations = operations.as_array().ok_or("a JSON patch is a list of operations")?;
     let mut result = target.clone();
     for operation in operations {
         let text = |name: &str| operation[name].as_str().ok_or(format!("an operation lacks `{name}`"));

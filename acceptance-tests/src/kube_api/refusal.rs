@@ -12,7 +12,7 @@ pub(super) struct Refusal {
     pub(super) code: StatusCode,
     pub(super) reason: String,
     pub(super) message: String,
-    details: Option<Json>,
+    details: Option<Box<Json>>,
     /// Seconds.
     pub(super) retry_after: Option<u32>,
 }
@@ -67,7 +67,7 @@ impl Refusal {
         );
         let cause = format!("The disruption budget {name} allows no disruption now");
         refusal.details =
-            Some(json!({ "causes": [{ "reason": "DisruptionBudget", "message": cause }], "retryAfterSeconds": 10 }));
+            Some(Box::new(json!({ "causes": [{ "reason": "DisruptionBudget", "message": cause }], "retryAfterSeconds": 10 })));
         refusal.retry_after = Some(10);
         refusal
     }
@@ -87,7 +87,7 @@ impl Refusal {
                 let message = "the server has received too many requests and has asked us to try again later";
                 let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message);
                 refusal.retry_after = Some(1);
-                refusal.details = Some(json!({ "retryAfterSeconds": 1 }));
+                refusal.details = Some(Box::new(json!({ "retryAfterSeconds": 1 })));
                 refusal
             }
             Fault::ServerError => {
@@ -116,7 +116,7 @@ impl Refusal {
         if !key.resource.group().is_empty() {
             details["group"] = json!(key.resource.group());
         }
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -130,7 +130,7 @@ impl Refusal {
             "reason": self.reason,
         });
         if let Some(details) = &self.details {
-            status["details"] = details.clone();
+            status["details"] = Json::clone(details);
         }
         status["code"] = json!(self.code.as_u16());
         status

@@ -105,7 +105,7 @@ fn field_rule(resource: Resource, rule: &str) -> Result<FieldRule, Refusal> {
         (Resource::Pods | Resource::Budgets, "metadata.namespace") => &["metadata", "namespace"],
         (Resource::Nodes, "spec.unschedulable") => &["spec", "unschedulable"],
         (Resource::Pods, "spec.nodeName") => &["spec", "nodeName"],
-        (Resource::Pods, "status.phase") | (Resource::Namespaces, "status.phase") => &["status", "phase"],
+        (Resource::Pods | Resource::Namespaces, "status.phase") => &["status", "phase"],
         _ => return Err(Refusal::bad_request(format!("field label not supported: {field}"))),
     };
     Ok(FieldRule { path, value: value.to_owned(), negated })
@@ -130,7 +130,8 @@ mod tests {
     use super::*;
 
     fn fits(labels: &str, fields: &str) -> bool {
-        let pod = json!({ "metadata": { "name": "web", "labels": { "app": "web", "tier": "front" } }, "spec": { "nodeName": "n1" } });
+        let pod =
+            json!({ "metadata": { "name": "web", "labels": { "app": "web", "tier": "front" } }, "spec": { "nodeName": "n1" } });
         Selector::parse(Resource::Pods, Some(labels), Some(fields)).is_ok_and(|selector| selector.fits(&pod))
     }
 

@@ -67,7 +67,8 @@ impl Watch {
         if from == 0 || initial {
             let store = cluster.store();
             watch.version = store.version();
-            let fitting = store.list(watch.resource, watch.namespace.as_deref()).filter(|(_, object)| watch.selector.fits(object));
+            let fitting =
+                store.list(watch.resource, watch.namespace.as_deref()).filter(|(_, object)| watch.selector.fits(object));
             watch.lines = fitting.map(|(_, object)| line("ADDED", object)).collect();
             if initial {
                 let metadata = json!({
