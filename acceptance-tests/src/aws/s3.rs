@@ -68,8 +68,33 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
         "PutBucketReplication" => put_replication(cloud, request, account).await,
         "Unknown" => Err(Refusal::new("MethodNotAllowed", "The specified method is not allowed against this resource.")
             .with_status(StatusCode::METHOD_NOT_ALLOWED)),
-        _ => cloud.moto.forward(request, account).await,
+        _ => Ok(rooted(&request.action, cloud.moto.forward(request, account).await?)),
     }
+}
+
+/// The name of an answer's root element, which moto makes of the action's name for some.
+const ROOTS: [(&str, &str); 11] = [
+    ("GetBucketVersioning", "VersioningConfiguration"),
+    ("GetBucketTagging", "Tagging"),
+    ("GetBucketEncryption", "ServerSideEncryptionConfiguration"),
+    ("GetPublicAccessBlock", "PublicAccessBlockConfiguration"),
+    ("GetBucketLifecycleConfiguration", "LifecycleConfiguration"),
+    ("GetBucketReplication", "ReplicationConfiguration"),
+    ("GetBucketOwnershipControls", "OwnershipControls"),
+    ("ListBuckets", "ListAllMyBucketsResult"),
+    ("ListObjectVersions", "ListVersionsResult"),
+    ("ListObjectsV2", "ListBucketResult"),
+    ("DeleteObjects", "DeleteResult"),
+];
+
+fn rooted(action: &str, answer: Answer) -> Answer {
+    let Some((_, name)) = ROOTS.iter().find(|(known, _)| *known == action).filter(|_| answer.is_ok()) else { return answer };
+    let mut tree = answer.tree();
+    if tree.name == *name || tree.name.is_empty() {
+        return answer;
+    }
+    (*name).clone_into(&mut tree.name);
+    answer.replaced(&tree)
 }
 
 /// A bucket is answered for by its own region only.
