@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 const ZONE: &str = "inferadb.test";
 
 async fn cloud() -> Arc<dyn Cloud> {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     clouds::aws::connect("us-east-1", AwsSettings::default()).await.expect("settings")
 }
 

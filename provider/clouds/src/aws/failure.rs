@@ -116,7 +116,7 @@ impl Failure {
                 let status = answer.raw().status().as_u16();
                 let message = match answer.err().message() {
                     Some(message) if !message.is_empty() => message.to_owned(),
-                    _ => format!("HTTP status {status}"),
+                    _ => format!("HTTP status {status}: {}", words(error)),
                 };
                 (classify(&code, status), code, message)
             }

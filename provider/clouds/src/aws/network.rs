@@ -542,15 +542,37 @@ pub(super) async fn remove(aws: &Aws, root: &Root) -> Result<bool> {
         return Ok(false);
     }
     // A subnet takes its association along, so the tables come after.
-    let tables = try_join_all(parts.route_tables.iter().filter_map(|t| t.route_table_id()).map(|id| async move {
-        let gone = aws
-            .call(Api::Ec2, "ec2:DeleteRouteTable", format!("route table `{id}`"))
-            .send(|| client.delete_route_table().route_table_id(id).send())
-            .await;
-        still(gone.map(drop))
-    }))
-    .await?;
+    let tables = try_join_all(parts.route_tables.iter().map(|table| remove_table(aws, table))).await?;
     Ok(!tables.into_iter().any(|left| left))
+}
+
+/// `true` while something still uses the table.
+async fn remove_table(aws: &Aws, table: &RouteTable) -> Result<bool> {
+    let client = &aws.clients().ec2;
+    let id = table.route_table_id().unwrap_or_default();
+    let gone = aws
+        .call(Api::Ec2, "ec2:DeleteRouteTable", format!("route table `{id}`"))
+        .send(|| client.delete_route_table().route_table_id(id).send())
+        .await;
+    match gone {
+        Ok(_) => return Ok(false),
+        Err(failure) if failure.is_not_found() => return Ok(false),
+        Err(failure) if failure.is_in_use() => {}
+        Err(failure) => return Err(failure.into()),
+    }
+    // Somebody's subnet uses it; ours are gone, so it may be let go of.
+    for tie in table.associations().iter().filter(|association| association.main() != Some(true)) {
+        let tie = tie.route_table_association_id().unwrap_or_default();
+        let loose = aws
+            .call(Api::Ec2, "ec2:DisassociateRouteTable", format!("route table `{id}`"))
+            .send(|| client.disassociate_route_table().association_id(tie).send())
+            .await;
+        match loose {
+            Err(failure) if !failure.is_not_found() => return Err(failure.into()),
+            _ => {}
+        }
+    }
+    Ok(true)
 }
 
 /// Removes the VPC itself; `false` while something of it still stands.
