@@ -85,6 +85,7 @@ pub(crate) async fn carry_out(
         "CreateSecurityGroup" | "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => {
             security_groups::check(cloud, request, account).await?;
         }
+        "RevokeSecurityGroupIngress" => security_groups::describe_revoked(cloud, request, account).await?,
         "CreateRoute" => dependencies::check_route(cloud, request, account).await?,
         "DeleteSubnet" => dependencies::check_subnet(cloud, request, account).await?,
         "DeleteSecurityGroup" => dependencies::check_security_group(cloud, request, account).await?,

@@ -2,6 +2,7 @@
 
 use super::super::answer::Refusal;
 use super::super::request::Request;
+use super::super::xml::Element;
 use super::super::{Cloud, caller, visibility};
 
 /// Letters that names and descriptions may have besides letters, digits and blanks.
@@ -65,6 +66,40 @@ pub(crate) async fn check(cloud: &Cloud, request: &Request, account: &str) -> Re
     for group in named {
         let found = cloud.moto.ec2(caller(request, account), "DescribeSecurityGroups", &[("GroupId.1", &group)]).await;
         found.map_err(|_| visibility::not_found(&group))?;
+    }
+    Ok(())
+}
+
+/// EC2 finds the rule to revoke without its description; moto compares that too, so it is filled in.
+pub(crate) async fn describe_revoked(cloud: &Cloud, request: &mut Request, account: &str) -> Result<(), Refusal> {
+    let Some(group) = request.parameters.get("GroupId").map(str::to_owned) else { return Ok(()) };
+    let found = cloud.moto.ec2(caller(request, account), "DescribeSecurityGroups", &[("GroupId.1", &group)]).await?;
+    let rules: Vec<Element> =
+        found.all("ipPermissions").into_iter().flat_map(|list| list.elements().cloned().collect::<Vec<_>>()).collect();
+    let mut described = Vec::new();
+    for permission in (1..).map(|index| format!("IpPermissions.{index}")) {
+        let text = |key: &str| request.parameters.get(&format!("{permission}.{key}")).unwrap_or_default();
+        if text("IpProtocol").is_empty() {
+            break;
+        }
+        let same = rules.iter().filter(|rule| {
+            rule.text_of("ipProtocol") == text("IpProtocol")
+                && rule.text_of("fromPort") == text("FromPort")
+                && rule.text_of("toPort") == text("ToPort")
+        });
+        let sources: Vec<&Element> = same.flat_map(|rule| [rule.child("groups"), rule.child("ipRanges")]).flatten().collect();
+        for (list, key, name) in [("Groups", "GroupId", "groupId"), ("IpRanges", "CidrIp", "cidrIp")] {
+            for source in (1..).map(|index| format!("{permission}.{list}.{index}")) {
+                let Some(wanted) = request.parameters.get(&format!("{source}.{key}")) else { break };
+                let stands = sources.iter().flat_map(|list| list.elements()).find(|item| item.text_of(name) == wanted);
+                if let Some(description) = stands.map(|item| item.text_of("description")).filter(|text| !text.is_empty()) {
+                    described.push((format!("{source}.Description"), description.to_owned()));
+                }
+            }
+        }
+    }
+    for (key, description) in described {
+        request.parameters.set(&key, &description);
     }
     Ok(())
 }
