@@ -10,6 +10,7 @@ pub mod instance_feed;
 pub mod kube_api;
 pub mod ledger;
 pub mod load_balancer;
+pub mod nodes;
 pub mod node;
 pub mod python;
 pub mod terraform;
