@@ -18,7 +18,15 @@ use clouds::{
 };
 use zeroize::Zeroizing;
 
-const ZONE: &str = "inferadb.test";
+/// A zone that the sandbox has.
+const ZONE: &str = "inferadb.com";
+
+/// Half of the addresses that the sandbox answers for (any will do for others).
+fn network(half: usize) -> String {
+    let all = std::env::var("SANDBOX_NETWORK").unwrap_or_else(|_| "127.77.0.0/16".to_owned());
+    let all: ipnet::Ipv4Net = all.parse().expect("SANDBOX_NETWORK");
+    all.subnets(all.prefix_len() + 1).expect("room").nth(half).expect("two halves").to_string()
+}
 
 async fn cloud() -> Arc<dyn Cloud> {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
@@ -79,11 +87,11 @@ fn machine_spec(subnet: &str, image: &str, index: u32, replaces: Option<String>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs AWS_ENDPOINT_URL and a hosted zone inferadb.test"]
+#[ignore = "needs AWS_ENDPOINT_URL and a hosted zone inferadb.com"]
 async fn a_region_lives_and_goes() {
     let cloud = cloud().await;
     eprintln!("account {}", cloud.account().await.expect("account"));
-    let spec = region_spec("nyc1", "127.77.0.0/16");
+    let spec = region_spec("nyc1", &network(0));
     let claim = Claim::random();
     let seen = AtomicUsize::new(0);
     let observer = |_: &RegionState| {
@@ -138,7 +146,7 @@ async fn a_region_lives_and_goes() {
 #[ignore = "needs AWS_ENDPOINT_URL"]
 async fn a_cluster_lives_and_goes() {
     let cloud = cloud().await;
-    let spec = RegionSpec { dns: None, ..region_spec("sfo1", "127.78.0.0/16") };
+    let spec = RegionSpec { dns: None, ..region_spec("sfo1", &network(1)) };
     let region_claim = Claim::random();
     let region = cloud.apply_region(&spec, &region_claim, None, &|_: &RegionState| ()).await.expect("region");
 
@@ -227,6 +235,8 @@ async fn a_backup_store_lives_and_goes() {
     // With something in it.
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).region("us-east-1").load().await;
     let s3 = aws_sdk_s3::Client::new(&config);
+    // The policy refuses calls without TLS, and so does moto.
+    s3.delete_bucket_policy().bucket(&spec.name).send().await.expect("policy");
     for key in ["a", "b"] {
         s3.put_object().bucket(&spec.name).key(key).body(b"x".to_vec().into()).send().await.expect("put");
     }

@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 
 use super::balancer::{self, Port, Wanted};
 use super::call::Pace;
-use super::firewall::{self, Rule, Source};
+use super::firewall::{self, Rule, Source, Standing};
 use super::inventory::FRESH;
 use super::region::{Progress, REMOVAL};
 use super::{Aws, claimed, machines, naming, network, roots, tags};
@@ -181,7 +181,7 @@ pub(super) async fn allow_ingress(aws: &Aws, cluster: &ClusterState, region: &Re
         firewall::sync(aws, &nodes, &rules, about, |_| true).await
     } else {
         let standing = firewall::rules(&nodes);
-        let open: Vec<&Rule> = rules.iter().filter(|rule| standing.iter().any(|(have, _)| have == *rule)).collect();
+        let open: Vec<&Standing> = standing.iter().filter(|have| rules.contains(&have.rule)).collect();
         firewall::close(aws, &cluster.security_group_id, &open).await
     }
 }
@@ -271,7 +271,7 @@ async fn read_root(aws: &Aws, root: &Root, age: Duration) -> Result<ClusterState
 /// Ways between the nodes, and from the load balancer to them, that every cluster has.
 fn nodes_drift(nodes: &SecurityGroup, id: &str, api: &str) -> Vec<String> {
     let rules = firewall::rules(nodes);
-    let has = |wanted: &Rule| rules.iter().any(|(rule, _)| rule == wanted);
+    let has = |wanted: &Rule| rules.iter().any(|have| have.rule == *wanted);
     let mut drift = Vec::new();
     if !has(&Rule::all_of(id)) {
         drift.push("the nodes' security group does not let the nodes reach each other".to_owned());
@@ -317,11 +317,8 @@ async fn pass(aws: &Aws, root: &Root) -> Result<bool> {
     let api = all.iter().filter(|group| group.vpc_id() == nodes.vpc_id() && group.group_name() == Some(name.as_str()));
     let gone = try_join_all(api.filter_map(|group| group.group_id()).map(|id| async move {
         // A group that another's rule names cannot be removed.
-        let named: Vec<Rule> = firewall::rules(nodes)
-            .into_iter()
-            .map(|(rule, _)| rule)
-            .filter(|rule| rule.source == Source::Group(id.to_owned()))
-            .collect();
+        let mut named: Vec<Standing> = firewall::rules(nodes);
+        named.retain(|have| have.rule.source == Source::Group(id.to_owned()));
         firewall::close(aws, &root.id, &named.iter().collect::<Vec<_>>()).await?;
         firewall::remove(aws, id).await
     }))

@@ -46,28 +46,41 @@ impl Rule {
         Self { port: None, source: Source::Group(group.to_owned()) }
     }
 
-    fn permission(&self, about: Option<&str>) -> IpPermission {
+    fn permission(&self, description: Option<&str>) -> IpPermission {
         let mut permission = IpPermission::builder();
         permission = match self.port {
             Some(port) => permission.ip_protocol("tcp").from_port(port.into()).to_port(port.into()),
             None => permission.ip_protocol("-1"),
         };
-        let about = about.map(|about| format!("{MARK}{about}"));
+        let description = description.map(str::to_owned);
         match &self.source {
             Source::Range(range) => {
-                let range = IpRange::builder().cidr_ip(range.to_string()).set_description(about).build();
+                let range = IpRange::builder().cidr_ip(range.to_string()).set_description(description).build();
                 permission.ip_ranges(range).build()
             }
             Source::Group(group) => {
-                let pair = UserIdGroupPair::builder().group_id(group).set_description(about).build();
+                let pair = UserIdGroupPair::builder().group_id(group).set_description(description).build();
                 permission.user_id_group_pairs(pair).build()
             }
         }
     }
 }
 
-/// What stands in a group: each rule, and whether it is one of ours.
-pub(super) fn rules(group: &SecurityGroup) -> Vec<(Rule, bool)> {
+/// A rule as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) rule: Rule,
+    description: Option<String>,
+}
+
+impl Standing {
+    fn is_ours(&self) -> bool {
+        self.description.as_deref().is_some_and(|text| text.starts_with(MARK))
+    }
+}
+
+/// What stands in a group.
+pub(super) fn rules(group: &SecurityGroup) -> Vec<Standing> {
     let mut all = Vec::new();
     for permission in group.ip_permissions() {
         let port = match (permission.ip_protocol(), permission.from_port(), permission.to_port()) {
@@ -79,15 +92,18 @@ pub(super) fn rules(group: &SecurityGroup) -> Vec<(Rule, bool)> {
             // Ours are single TCP ports or everything.
             _ => continue,
         };
-        let ours = |description: Option<&str>| description.is_some_and(|text| text.starts_with(MARK));
+        let standing = |source: Source, description: Option<&str>| Standing {
+            rule: Rule { port, source },
+            description: description.map(str::to_owned),
+        };
         for range in permission.ip_ranges() {
             if let Some(cidr) = range.cidr_ip().and_then(|cidr| cidr.parse::<Ipv4Net>().ok()) {
-                all.push((Rule { port, source: Source::Range(cidr.trunc()) }, ours(range.description())));
+                all.push(standing(Source::Range(cidr.trunc()), range.description()));
             }
         }
         for pair in permission.user_id_group_pairs() {
             if let Some(id) = pair.group_id() {
-                all.push((Rule { port, source: Source::Group(id.to_owned()) }, ours(pair.description())));
+                all.push(standing(Source::Group(id.to_owned()), pair.description()));
             }
         }
     }
@@ -98,8 +114,8 @@ pub(super) fn rules(group: &SecurityGroup) -> Vec<(Rule, bool)> {
 pub(super) fn ranges_of(group: &SecurityGroup, port: u16) -> Vec<Ipv4Net> {
     let ranges: BTreeSet<Ipv4Net> = rules(group)
         .into_iter()
-        .filter_map(|(rule, _)| match rule.source {
-            Source::Range(range) if rule.port == Some(port) => Some(range),
+        .filter_map(|standing| match standing.rule.source {
+            Source::Range(range) if standing.rule.port == Some(port) => Some(range),
             _ => None,
         })
         .collect();
@@ -162,13 +178,13 @@ pub(super) async fn sync(
 ) -> Result<()> {
     let id = group.group_id().unwrap_or_default();
     let found = rules(group);
-    let missing: Vec<&Rule> = wanted.iter().filter(|rule| !found.iter().any(|(have, _)| have == *rule)).collect();
-    let surplus: Vec<&Rule> =
-        found.iter().filter(|(rule, ours)| *ours && !wanted.contains(rule) && !keep(rule)).map(|(rule, _)| rule).collect();
+    let missing: Vec<&Rule> = wanted.iter().filter(|rule| !found.iter().any(|have| have.rule == **rule)).collect();
+    let surplus: Vec<&Standing> =
+        found.iter().filter(|have| have.is_ours() && !wanted.contains(&have.rule) && !keep(&have.rule)).collect();
     let client = &aws.clients().ec2;
     let object = format!("security group `{id}`");
     if !missing.is_empty() {
-        let all: Vec<IpPermission> = missing.iter().map(|rule| rule.permission(Some(about(rule)))).collect();
+        let all: Vec<IpPermission> = missing.iter().map(|rule| rule.permission(Some(&format!("{MARK}{}", about(rule))))).collect();
         let opened = aws
             .call(Api::Ec2, "ec2:AuthorizeSecurityGroupIngress", object.as_str())
             .settling(&[])
@@ -199,12 +215,13 @@ pub(super) async fn sync(
 }
 
 /// Closes rules; those that are closed already are no error.
-pub(super) async fn close(aws: &Aws, id: &str, rules: &[&Rule]) -> Result<()> {
+pub(super) async fn close(aws: &Aws, id: &str, rules: &[&Standing]) -> Result<()> {
     let client = &aws.clients().ec2;
-    for rule in rules {
+    for Standing { rule, description } in rules {
+        let permission = rule.permission(description.as_deref());
         let closed = aws
             .call(Api::Ec2, "ec2:RevokeSecurityGroupIngress", format!("security group `{id}`"))
-            .send(|| client.revoke_security_group_ingress().group_id(id).ip_permissions(rule.permission(None)).send())
+            .send(|| client.revoke_security_group_ingress().group_id(id).ip_permissions(permission.clone()).send())
             .await;
         match closed {
             Err(failure) if !failure.is_not_found() => return Err(failure.into()),
@@ -243,16 +260,21 @@ mod tests {
         ];
         let mut group = SecurityGroup::builder();
         for rule in &all {
-            group = group.ip_permissions(rule.permission(Some("test")));
+            group = group.ip_permissions(rule.permission(Some("inferadb: test")));
         }
         let read = rules(&group.build());
-        assert_eq!(read, all.map(|rule| (rule, true)));
+        assert!(read.iter().all(Standing::is_ours));
+        assert_eq!(read.into_iter().map(|standing| standing.rule).collect::<Vec<_>>(), all);
     }
 
     #[test]
     fn rules_of_others_are_known_by_their_description() {
         let rule = Rule::group(30080, "sg-1");
-        let group = SecurityGroup::builder().ip_permissions(rule.permission(None)).build();
-        assert_eq!(rules(&group), [(rule, false)]);
+        for description in [None, Some("kubernetes.io/rule/nlb/health=a")] {
+            let group = SecurityGroup::builder().ip_permissions(rule.permission(description)).build();
+            let read = rules(&group);
+            assert_eq!(read[0].rule, rule);
+            assert!(!read[0].is_ours());
+        }
     }
 }
