@@ -19,6 +19,8 @@ use crate::{Error, Result};
 const UNNAMED: &str = "us-east-1";
 /// Statement of the bucket policy that is ours.
 const TLS_ONLY: &str = "InferadbTlsOnly";
+/// How S3 says that a bucket of that name stands in another region.
+const ELSEWHERE: &[&str] = &["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
 /// Objects that one `DeleteObjects` takes, which is also the largest page of `ListObjectVersions`.
 const PAGE: i32 = 1000;
 /// Pages deleted in one go: a hundred million versions. What is left then is left to the next try.
@@ -28,15 +30,15 @@ fn client(aws: &Aws, region: &str) -> Client {
     if region == aws.region() { aws.clients().s3.clone() } else { aws.clients().s3_in(region) }
 }
 
-/// Names of the buckets of this place.
-pub(super) async fn names(aws: &Aws) -> Result<Vec<String>> {
-    let client = &aws.clients().s3;
+/// Names of the account's buckets in a region.
+pub(super) async fn names(aws: &Aws, region: &str) -> Result<Vec<String>> {
+    let client = &client(aws, region);
     let buckets = pages(
         aws,
         Api::S3,
         "s3:ListBuckets",
         "the buckets",
-        |token| client.list_buckets().bucket_region(aws.region()).max_buckets(PAGE).set_continuation_token(token).send(),
+        |token| client.list_buckets().bucket_region(region).max_buckets(PAGE).set_continuation_token(token).send(),
         |mut page| (page.buckets.take().unwrap_or_default(), page.continuation_token.take()),
     )
     .await?;
@@ -55,8 +57,12 @@ pub(super) async fn tags(aws: &Aws, region: &str, bucket: &str) -> Result<Option
             Ok(Some(found.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()))
         }
         Err(failure) if failure.is(&["NoSuchTagSet"]) => Ok(Some(Tags::new())),
-        // Of another account, or in another region: none of ours under that name here.
-        Err(failure) if failure.is(&["NoSuchBucket", "AccessDenied", "PermanentRedirect"]) => Ok(None),
+        Err(failure) if failure.is(&["NoSuchBucket"]) || failure.is(ELSEWHERE) => Ok(None),
+        // Another account's bucket answers so, and ours where we may not read its tags: that is no absence.
+        Err(failure) if failure.is(&["AccessDenied"]) => match names(aws, region).await {
+            Ok(ours) if !ours.iter().any(|name| name == bucket) => Ok(None),
+            _ => Err(failure.into()),
+        },
         Err(failure) => Err(failure.into()),
     }
 }
@@ -114,9 +120,9 @@ pub(super) async fn ensure(aws: &Aws, region: &str, bucket: &str, wanted: &Tags)
                 .send()
         })
         .await;
-    match made {
-        Ok(_) => {}
-        Err(failure) if failure.is(&["BucketAlreadyOwnedByYou"]) => {}
+    let stood = match made {
+        Ok(_) => false,
+        Err(failure) if failure.is(&["BucketAlreadyOwnedByYou"]) => true,
         Err(failure) if failure.is(&["BucketAlreadyExists"]) => {
             return Err(Error::Foreign {
                 object,
@@ -125,7 +131,7 @@ pub(super) async fn ensure(aws: &Aws, region: &str, bucket: &str, wanted: &Tags)
             });
         }
         Err(failure) => return Err(failure.into()),
-    }
+    };
     let mut pace = super::call::Pace::new(super::call::SETTLE, std::time::Duration::from_secs(2));
     loop {
         match tags(aws, region, bucket).await? {
@@ -133,6 +139,10 @@ pub(super) async fn ensure(aws: &Aws, region: &str, bucket: &str, wanted: &Tags)
             // A store that does not tag buckets while it makes them.
             Some(_) => put_tags(aws, region, bucket, wanted).await?,
             None => {}
+        }
+        if stood && names(aws, region).await.is_ok_and(|ours| !ours.iter().any(|name| name == bucket)) {
+            let message = "this account has it in another region: choose another name".to_owned();
+            return Err(Error::Foreign { object, message });
         }
         if !pace.wait().await {
             return Err(Error::NotInTime { object, awaited: "seen with its tags", seconds: super::call::SETTLE.as_secs() });

@@ -26,7 +26,8 @@ const HTTPS: i32 = 443;
 /// Names for health checks that may have been used up: Route 53 never takes a deleted one's reference again.
 const REFERENCES: u32 = 20;
 
-fn bare(name: &str) -> String {
+/// A name as it is compared: no dot at its end, lower case.
+pub(super) fn bare(name: &str) -> String {
     name.trim_end_matches('.').replace("\\052", "*").to_ascii_lowercase()
 }
 
@@ -423,11 +424,23 @@ async fn delete_health_check(aws: &Aws, id: &str) -> Result<()> {
     }
 }
 
+/// A region's record as it was found.
+pub(super) enum Found {
+    /// The region has none.
+    None,
+    /// The root says that there is one, and there is not.
+    Gone,
+    /// There is one, and leads to that name.
+    Standing(Box<DnsState>, String),
+}
+
 /// The record as it stands.
-pub(super) async fn read(aws: &Aws, root: &Root) -> Result<Option<DnsState>> {
-    let Some((zone_id, fqdn)) = noted(root) else { return Ok(None) };
+pub(super) async fn read(aws: &Aws, root: &Root) -> Result<Found> {
+    let Some((zone_id, fqdn)) = noted(root) else { return Ok(Found::None) };
     let found = records(aws, &zone_id, &fqdn).await?;
-    let Some(record) = ours(&found, &root.scope) else { return Ok(None) };
+    let Some(record) = ours(&found, &root.scope) else { return Ok(Found::Gone) };
+    let target = bare(record.alias_target().map(AliasTarget::dns_name).unwrap_or_default());
+    let target = target.strip_prefix("dualstack.").unwrap_or(&target).to_owned();
     let client = &aws.clients().route53;
     let zone = aws
         .call(Api::Route53, "route53:GetHostedZone", format!("zone `{zone_id}`"))
@@ -445,7 +458,7 @@ pub(super) async fn read(aws: &Aws, root: &Root) -> Result<Option<DnsState>> {
         ResourceRecordSetFailover::Secondary => Failover::Secondary,
         _ => Failover::Primary,
     });
-    Ok(Some(DnsState {
+    let state = DnsState {
         zone_id,
         fqdn,
         zone,
@@ -456,15 +469,8 @@ pub(super) async fn read(aws: &Aws, root: &Root) -> Result<Option<DnsState>> {
             request_interval: config.request_interval().and_then(|n| n.try_into().ok()).unwrap_or_default(),
         }),
         health_check_id: check.map(|check| check.id().to_owned()),
-    }))
-}
-
-/// Whether the record leads to that load balancer.
-pub(super) async fn leads_to(aws: &Aws, root: &Root, address: &str) -> Result<bool> {
-    let Some((zone, fqdn)) = noted(root) else { return Ok(true) };
-    let found = records(aws, &zone, &fqdn).await?;
-    let target = ours(&found, &root.scope).and_then(|record| record.alias_target());
-    Ok(target.is_some_and(|alias| bare(alias.dns_name()).trim_start_matches("dualstack.") == bare(address)))
+    };
+    Ok(Found::Standing(Box::new(state), target))
 }
 
 async fn remove_record(aws: &Aws, root: &Root) -> Result<()> {

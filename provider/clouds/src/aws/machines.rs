@@ -112,12 +112,10 @@ async fn run(
     let mut replaces = spec.replaces.clone().unwrap_or_default();
     for _ in 0..TOKENS {
         let token = naming::machine_token(&state.security_group_id, spec.role, &spec.pool, spec.index, &replaces);
-        let (id, status) = request.send(aws, &token, &replaces, object).await?;
-        if status != MachineStatus::Terminated {
-            return Ok(id);
+        match request.send(aws, &token, &replaces, object).await? {
+            Answer::Standing(id) => return Ok(id),
+            Answer::Gone(id) => replaces = id.unwrap_or(token),
         }
-        // Reads may know better than the answer, which repeats what was said when the token was used first.
-        replaces = id;
     }
     Err(Error::Api {
         operation: RUN,
@@ -125,6 +123,14 @@ async fn run(
         code: String::new(),
         message: format!("{TOKENS} machines in its place were terminated within a day: wait, or find out who terminates them"),
     })
+}
+
+/// What a token stands for.
+enum Answer {
+    /// A machine.
+    Standing(String),
+    /// One that was terminated; its id, where EC2 tells.
+    Gone(Option<String>),
 }
 
 struct Request<'a> {
@@ -166,10 +172,10 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// The machine that the token stands for: id and life.
-    async fn send(&self, aws: &Aws, token: &str, replaces: &str, object: &str) -> Result<(String, MachineStatus)> {
+    /// The machine that the token stands for.
+    async fn send(&self, aws: &Aws, token: &str, replaces: &str, object: &str) -> Result<Answer> {
         let mut tags = self.tags.clone();
-        if !replaces.is_empty() {
+        if replaces.starts_with("i-") {
             tags.insert(tags::REPLACES.to_owned(), replaces.to_owned());
         }
         let made = self.ask(aws, token, &tags, object).await;
@@ -177,10 +183,18 @@ impl<'a> Request<'a> {
             Ok(instance) => Some(instance.instance_id().unwrap_or_default().to_owned()),
             // Made by an earlier try with another config: that one is the machine, whatever it booted from.
             Err(failure) if failure.is(&["IdempotentParameterMismatch"]) => None,
+            Err(failure) if failure.is(&["IdempotentInstanceTerminated"]) => return Ok(Answer::Gone(None)),
             Err(failure) => return Err(failure.into()),
         };
-        let found = by_token(aws, token, answered.as_deref(), object).await?;
-        Ok((found.instance_id().unwrap_or_default().to_owned(), status(&found)))
+        // Reads know better than the answer, which may repeat what was said when the token was used first.
+        match by_token(aws, token, answered.as_deref(), object).await? {
+            Some(found) if status(&found) == MachineStatus::Terminated => {
+                Ok(Answer::Gone(found.instance_id().map(str::to_owned)))
+            }
+            Some(found) => Ok(Answer::Standing(found.instance_id().unwrap_or_default().to_owned())),
+            // EC2 shows a terminated instance for an hour, and knows its token for a day.
+            None => Ok(Answer::Gone(answered)),
+        }
     }
 
     async fn ask(
@@ -233,9 +247,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The instance as it is now, by its id or by the token that made it, once reads show it. The answer to a used token
-/// repeats the first one's, `pending` as it was then.
-async fn by_token(aws: &Aws, token: &str, id: Option<&str>, object: &str) -> Result<Instance> {
+/// The instance as it is now, by its id or by the token that made it, once reads show it; `None` if they do not.
+async fn by_token(aws: &Aws, token: &str, id: Option<&str>, object: &str) -> Result<Option<Instance>> {
     let client = &aws.clients().ec2;
     let mut pace = Pace::new(SETTLE, Duration::from_secs(2));
     loop {
@@ -250,12 +263,8 @@ async fn by_token(aws: &Aws, token: &str, id: Option<&str>, object: &str) -> Res
                 answer.reservations().iter().flat_map(|reservation| reservation.instances()).next().cloned()
             }
         };
-        if let Some(found) = found {
+        if found.is_some() || !pace.wait().await {
             return Ok(found);
-        }
-        if !pace.wait().await {
-            let object = object.to_owned();
-            return Err(Error::NotInTime { object, awaited: "seen after it was made", seconds: SETTLE.as_secs() });
         }
     }
 }

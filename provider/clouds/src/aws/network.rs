@@ -9,13 +9,16 @@ use futures_util::future::{try_join, try_join_all};
 use ipnet::Ipv4Net;
 
 use super::call::{Api, Pace, SETTLE};
-use super::failure::Class;
+use super::failure::{Class, Failure};
 use super::inventory::FRESH;
 use super::{Aws, mismatch, naming, roots, subnets, tags};
 use crate::{Claim, Error, Kind, Mark, RegionSpec, Result, Root, Subnet};
 
 /// Where everything else goes.
 const ANYWHERE: &str = "0.0.0.0/0";
+/// How long a VPC is looked for whose making was not answered, and how often one may be.
+const LOST: Duration = Duration::from_secs(10);
+const LOST_ANSWERS: u32 = 5;
 /// Zones with a subnet where the user names none.
 const ZONES: usize = 3;
 
@@ -87,45 +90,60 @@ async fn ours(aws: &Aws, spec: &RegionSpec) -> Result<Vec<Root>> {
     Ok(all.into_iter().filter(|root| root.scope == spec.scope).collect())
 }
 
-/// `CreateVpc` has no client token: what it made is looked for by its claim, also where the answer was lost, and where
-/// an older one of the same region turns up meanwhile, that one is kept.
+/// `CreateVpc` has no client token: what it made is looked for by its claim, also where the answer was lost. Where an
+/// older one of the same region turns up meanwhile, that one is kept.
 async fn create(aws: &Aws, spec: &RegionSpec, claim: &Claim) -> Result<Root> {
-    let client = &aws.clients().ec2;
     let display = super::region::display(&spec.scope);
     let all = tags::of_root(tags::common(&spec.scope, &display, &spec.tags), Kind::Region, &spec.scope.region, claim);
-    let object = format!("the network of region `{}`", spec.scope.region);
-    let made = aws
-        .call(Api::Ec2, "ec2:CreateVpc", object.as_str())
-        .once()
-        .send(|| {
-            let request = client.create_vpc().cidr_block(spec.cidr.trunc().to_string());
-            request.tag_specifications(tags::ec2_specification(ResourceType::Vpc, &all)).send()
-        })
-        .await;
-    let lost = match made {
-        Ok(_) => false,
-        Err(failure) if failure.class == Class::Ambiguous => true,
-        Err(failure) => return Err(failure.into()),
-    };
-    // A lost answer may mean that nothing was made: then the look ends earlier and the next apply makes it.
-    let limit = if lost { Duration::from_secs(30) } else { SETTLE };
-    let mut pace = Pace::new(limit, Duration::from_secs(2));
+    let mut lost = 0;
     let found = loop {
-        let found = ours(aws, spec).await?;
-        if found.iter().any(|root| root.claim.as_ref() == Some(claim)) {
-            break found;
-        }
-        if !pace.wait().await {
-            return Err(Error::NotInTime { object, awaited: "seen after it was made", seconds: limit.as_secs() });
+        match create_vpc(aws, spec, &all).await {
+            Ok(()) => break await_claim(aws, spec, claim, SETTLE).await?,
+            Err(failure) if failure.class == Class::Ambiguous && lost < LOST_ANSWERS => {
+                lost += 1;
+                // Made or not made: if nothing is seen soon, it is made (again). A twin that is seen later goes in the end.
+                if let Ok(found) = await_claim(aws, spec, claim, LOST).await {
+                    break found;
+                }
+            }
+            Err(failure) => return Err(failure.into()),
         }
     };
-    let Some((keep, surplus)) = found.split_first() else {
-        return Err(Error::NotInTime { object, awaited: "seen after it was made", seconds: limit.as_secs() });
-    };
+    let (keep, surplus) = found;
     for extra in surplus.iter().filter(|root| root.claim.as_ref() == Some(claim)) {
         remove_empty(aws, &extra.id).await?;
     }
-    take_up(aws, keep.clone(), claim).await
+    take_up(aws, keep, claim).await
+}
+
+async fn create_vpc(aws: &Aws, spec: &RegionSpec, all: &tags::Tags) -> std::result::Result<(), Failure> {
+    let client = &aws.clients().ec2;
+    aws.call(Api::Ec2, "ec2:CreateVpc", format!("the network of region `{}`", spec.scope.region))
+        .once()
+        .send(|| {
+            let request = client.create_vpc().cidr_block(spec.cidr.trunc().to_string());
+            request.tag_specifications(tags::ec2_specification(ResourceType::Vpc, all)).send()
+        })
+        .await
+        .map(drop)
+}
+
+/// The region's roots once one with the claim is among them: the one to keep, the others.
+async fn await_claim(aws: &Aws, spec: &RegionSpec, claim: &Claim, limit: Duration) -> Result<(Root, Vec<Root>)> {
+    let mut pace = Pace::new(limit, Duration::from_secs(2));
+    loop {
+        let mut found = ours(aws, spec).await?;
+        if found.iter().any(|root| root.claim.as_ref() == Some(claim)) {
+            let surplus = found.split_off(1);
+            if let Some(keep) = found.pop() {
+                return Ok((keep, surplus));
+            }
+        }
+        if !pace.wait().await {
+            let object = format!("the network of region `{}`", spec.scope.region);
+            return Err(Error::NotInTime { object, awaited: "seen after it was made", seconds: limit.as_secs() });
+        }
+    }
 }
 
 /// Removes unfinished twins of a region's VPC that turned up late. EC2 refuses to delete one with anything in it.
@@ -226,7 +244,7 @@ pub(super) async fn lay_out(aws: &Aws, spec: &RegionSpec, root: &Root) -> Result
 async fn resolve_names(aws: &Aws, vpc: &str) -> Result<()> {
     let client = &aws.clients().ec2;
     let on = || AttributeBooleanValue::builder().value(true).build();
-    let (support, names) = name_attributes(aws, vpc).await?;
+    let (support, names) = name_attributes(aws, vpc, Some(&[])).await?;
     let object = format!("network `{vpc}`");
     if !support {
         aws.call(Api::Ec2, "ec2:ModifyVpcAttribute", object.as_str())
@@ -243,13 +261,13 @@ async fn resolve_names(aws: &Aws, vpc: &str) -> Result<()> {
     Ok(())
 }
 
-/// DNS support, DNS host names.
-pub(super) async fn name_attributes(aws: &Aws, vpc: &str) -> Result<(bool, bool)> {
+/// DNS support, DNS host names. `settling` as in [`super::call::Call::settling`], for a VPC that was made just now.
+pub(super) async fn name_attributes(aws: &Aws, vpc: &str, settling: Option<&[&str]>) -> Result<(bool, bool)> {
     let client = &aws.clients().ec2;
     let ask = |attribute: VpcAttributeName| async move {
-        aws.call(Api::Ec2, "ec2:DescribeVpcAttribute", format!("network `{vpc}`"))
-            .settling(&[])
-            .send(|| client.describe_vpc_attribute().vpc_id(vpc).attribute(attribute.clone()).send())
+        let call = aws.call(Api::Ec2, "ec2:DescribeVpcAttribute", format!("network `{vpc}`"));
+        let call = if let Some(codes) = settling { call.settling(codes) } else { call };
+        call.send(|| client.describe_vpc_attribute().vpc_id(vpc).attribute(attribute.clone()).send())
             .await
     };
     let (support, names) =
@@ -513,7 +531,7 @@ pub(super) async fn remove(aws: &Aws, root: &Root) -> Result<bool> {
     let client = &aws.clients().ec2;
     let vpc = root.id.as_str();
     let parts = parts(aws, root, FRESH).await?;
-    let still = |answer: std::result::Result<(), super::failure::Failure>| match answer {
+    let still = |answer: std::result::Result<(), Failure>| match answer {
         Ok(()) => Ok(false),
         Err(failure) if failure.is_not_found() => Ok(false),
         Err(failure) if failure.is_in_use() => Ok(true),

@@ -181,7 +181,7 @@ async fn read_root(aws: &Aws, root: &Root, age: Duration) -> Result<RegionState>
         firewall::by_name(aws, &root.id, &group_name, age),
         balancer::by_name(aws, &balancer_name, age),
         aws.target_groups(age),
-        network::name_attributes(aws, &root.id),
+        network::name_attributes(aws, &root.id, None),
         dns::read(aws, root),
     )?;
     let found: Vec<_> = target_group_names(root)
@@ -202,13 +202,20 @@ async fn read_root(aws: &Aws, root: &Root, age: Duration) -> Result<RegionState>
             if network::subnet_states(&parts).iter().any(|subnet| !have.contains(subnet.id.as_str())) {
                 drift.push("the ingress load balancer does not serve every subnet".to_owned());
             }
-            if let Some(address) = balancer.dns_name()
-                && !dns::leads_to(aws, root, address).await?
-            {
-                drift.push("the DNS record is gone or leads elsewhere".to_owned());
+            let address = dns::bare(balancer.dns_name().unwrap_or_default());
+            if matches!(&dns, dns::Found::Standing(_, target) if *target != address) {
+                drift.push("the DNS record does not lead to the ingress load balancer".to_owned());
             }
         }
     }
+    let dns = match dns {
+        dns::Found::None => None,
+        dns::Found::Gone => {
+            drift.push("the DNS record is gone".to_owned());
+            None
+        }
+        dns::Found::Standing(state, _) => Some(*state),
+    };
     let group_id = group.as_ref().and_then(|group| group.group_id()).unwrap_or_default();
     let ingress = balancer.as_ref().map(|balancer| IngressState {
         allowed_cidrs: group.as_ref().map(allowed).unwrap_or_default(),

@@ -58,7 +58,7 @@ pub(super) async fn firewalls(aws: &Aws, age: Duration) -> Result<Vec<Root>> {
 /// S3 shows tags one bucket at a time, so this costs a call per bucket of the place; whoever knows the name asks for
 /// the one root.
 pub(super) async fn buckets(aws: &Aws) -> Result<Vec<Root>> {
-    let names = bucket::names(aws).await?;
+    let names = bucket::names(aws, aws.region()).await?;
     let roots: Vec<Option<Root>> = stream::iter(names)
         .map(|name| async move {
             let found = bucket::tags(aws, aws.region(), &name).await?;

@@ -60,7 +60,6 @@ pub(super) async fn read(aws: &Aws, machine: &str) -> Result<Option<Zeroizing<Ve
     let client = &aws.clients().ec2;
     let answer = aws
         .call(Api::Ec2, "ec2:DescribeInstanceAttribute", format!("the user data of `{machine}`"))
-        .settling(&[])
         .send(|| {
             let request = client.describe_instance_attribute().instance_id(machine);
             request.attribute(InstanceAttributeName::UserData).send()
