@@ -60,8 +60,8 @@ pub(super) async fn answer(call: Call) -> Result<Reply, Status> {
     };
     if request.dry_run {
         let text = |config: &MachineConfig| String::from_utf8_lossy(config.bytes()).into_owned();
-        let difference = diff::unified(&text(&running), &text(&config));
-        let difference = if difference.is_empty() { "No changes.".to_owned() } else { difference };
+        let same = running.says_the_same(&config);
+        let difference = if same { "No changes.".to_owned() } else { diff::unified(&text(&running), &text(&config)) };
         details = format!("Dry run summary:\n{details} (skipped in dry-run).\nConfig diff:\n\n{difference}");
     } else {
         if asked == Ok(Mode::Auto) && must_reboot {

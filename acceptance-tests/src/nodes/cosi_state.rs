@@ -12,7 +12,7 @@ use tonic::Status;
 
 use super::api::Call;
 use super::grpc::Reply;
-use super::resource_types::{NAMESPACES, is_sensitive};
+use super::resource_types::{NAMESPACES, is_sensitive, known_name};
 
 /// Methods of the service.
 pub(super) const METHODS: &[&str] = &["Get", "List", "Create", "Update", "Destroy", "Watch"];
@@ -55,6 +55,11 @@ pub(super) fn answer(call: &Call, method: &str) -> Result<Reply, Status> {
 fn get(call: &Call) -> Result<Reply, Status> {
     let request: GetRequest = decode(&call.message)?;
     check(call, &request.namespace, &request.r#type)?;
+    if request.namespace == "meta"
+        && let Some(definition) = definition(&request)
+    {
+        return Ok(Reply::message(&GetResponse { resource: Some(definition) }));
+    }
     let world = call.host.shared.look();
     let found = world.machines.get(&call.node).and_then(|machine| machine.resources.read(&request.namespace, &request.r#type, &request.id));
     match found {
@@ -64,6 +69,23 @@ fn get(call: &Call) -> Result<Reply, Status> {
             request.r#type, request.namespace, request.id
         ))),
     }
+}
+
+/// What a node says of a type.
+fn definition(request: &GetRequest) -> Option<Resource> {
+    let name = known_name(&request.id).filter(|_| request.r#type == "ResourceDefinitions.meta.cosi.dev")?;
+    let sensitive = is_sensitive(name).unwrap_or_default();
+    let mut yaml = format!("type: {name}\n");
+    if sensitive {
+        yaml.push_str("sensitivity: sensitive\n");
+    }
+    let mut resource = nothing("meta", &request.r#type, &request.id);
+    if let Some(metadata) = &mut resource.metadata {
+        "1".clone_into(&mut metadata.version);
+        "meta".clone_into(&mut metadata.owner);
+    }
+    resource.spec = Some(Spec { proto_spec: Vec::new(), yaml_spec: yaml });
+    Some(resource)
 }
 
 fn list(call: &Call) -> Result<Reply, Status> {

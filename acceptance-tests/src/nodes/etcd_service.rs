@@ -59,7 +59,7 @@ pub(super) async fn run(host: Arc<Host>, id: String, boot: u64) {
                 shared.until(|world| (world.machines.get(&id)?.disk.etcd.is_none()).then_some(())).await;
             }
             Next::Begin => {
-                sleep(timing.etcd / 4).await;
+                sleep(timing.etcd / 2).await;
                 shared.change(|world| begin(world, &id, boot, &shared.ledger));
             }
             Next::Join(cluster) => {

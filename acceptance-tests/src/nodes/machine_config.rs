@@ -73,8 +73,9 @@ impl MachineConfig {
             let kind = text("kind");
             if kind.is_empty() {
                 if let Some(unknown) = schema::unknown_keys(document) {
-                    let yaml = serde_saphyr::to_string(&Value::Object(unknown)).unwrap_or_default();
-                    return Err(parse(format!("unknown keys found during decoding:\n{}", indent_by_four(&yaml))));
+                    let mut yaml = String::new();
+                    write_yaml(&mut yaml, &unknown, 0);
+                    return Err(parse(format!("unknown keys found during decoding:\n{yaml}")));
                 }
             } else if !schema::is_kind(kind) {
                 return Err(parse(format!("{kind:?} {:?}: not registered", text("apiVersion"))));
@@ -218,10 +219,18 @@ impl MachineConfig {
     /// The URL of the Kubernetes API.
     pub(super) fn endpoint(&self) -> Option<String> {
         let of_document = self.of_kind("KubeClusterConfig").and_then(|document| document.get("endpoint")?.as_str());
-        of_document
-            .or_else(|| self.at(&["cluster", "controlPlane", "endpoint"])?.as_str())
-            .filter(|url| !url.is_empty())
-            .map(str::to_owned)
+        of_document.or_else(|| self.at(&["cluster", "controlPlane", "endpoint"])?.as_str()).map(str::to_owned)
+    }
+
+    /// Whether nodes find each other without a Kubernetes API.
+    pub(super) fn uses_discovery_service(&self) -> bool {
+        let disabled = |path: &[&str]| self.at(path) == Some(&Value::Bool(true));
+        !disabled(&["cluster", "discovery", "registries", "service", "disabled"])
+    }
+
+    /// Whether another config says the same, whatever its layout and comments.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        self.documents == other.documents
     }
 
     /// Host of that URL.
@@ -425,16 +434,29 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// Talos writes YAML with four spaces a level.
-fn indent_by_four(yaml: &str) -> String {
-    let mut text = String::new();
-    for line in yaml.lines() {
-        let content = line.trim_start();
-        text.push_str(&" ".repeat((line.len() - content.len()) * 2));
-        text.push_str(content);
-        text.push('\n');
+/// Writes YAML as Talos does in its messages: four spaces a level, long texts in one line.
+fn write_yaml(out: &mut String, map: &Map<String, Value>, depth: usize) {
+    for (key, value) in map {
+        out.push_str(&"    ".repeat(depth));
+        out.push_str(key);
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                out.push_str(":\n");
+                write_yaml(out, inner, depth + 1);
+            }
+            Value::String(text) if !text.is_empty() && !text.contains([':', '#', '\n', '"', '\'']) => {
+                out.push_str(": ");
+                out.push_str(text);
+                out.push('\n');
+            }
+            // JSON is YAML too.
+            other => {
+                out.push_str(": ");
+                out.push_str(&other.to_string());
+                out.push('\n');
+            }
+        }
     }
-    text
 }
 
 #[cfg(test)]

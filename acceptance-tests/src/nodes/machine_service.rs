@@ -88,7 +88,11 @@ pub(super) async fn answer(call: Call, method: &str) -> Result<Reply, Status> {
         "Logs" => logs(&call),
         "ImagePull" => image_pull(&decode(&call)?),
         "ImageList" => image_list(&decode(&call)?),
-        "PacketCapture" => Err(Status::not_found("interface \"\" not found")),
+        "PacketCapture" => {
+            // Its first field is the interface, as the first of this one is a service.
+            let request: wire::ServiceRestartRequest = decode(&call)?;
+            Err(Status::not_found(format!("interface {:?} not found", request.id)))
+        }
         "Netstat" => Err(Status::internal("runtime error: invalid memory address or nil pointer dereference")),
         "MetaWrite" => Ok(Reply::message(&wire::MetaWriteResponse { messages: vec![wire::MetaWrite::default()] })),
         "MetaDelete" => Ok(Reply::message(&wire::MetaDeleteResponse { messages: vec![wire::MetaDelete::default()] })),
@@ -397,6 +401,10 @@ fn read(call: &Call) -> Result<Reply, Status> {
         "/proc/sys/kernel/random/boot_id" => Some(format!("{}\n", machine.boot_id)),
         "/proc/sys/kernel/ostype" => Some("Linux\n".to_owned()),
         "/etc/hostname" => Some(format!("{}\n", machine.hostname())),
+        "/etc/kubernetes/kubeconfig-kubelet" => machine.config.as_ref().map(|config| {
+            let (name, server) = (config.cluster_name(), config.endpoint().unwrap_or_default());
+            format!("apiVersion: v1\nkind: Config\nclusters:\n- name: {name}\n  cluster:\n    server: {server}\n")
+        }),
         "/etc/os-release" => Some(format!(
             "NAME=\"Talos\"\nID=talos\nVERSION_ID={0}\nPRETTY_NAME=\"Talos ({0})\"\nHOME_URL=\"https://www.talos.dev/\"\n\
              BUG_REPORT_URL=\"https://github.com/siderolabs/talos/issues\"\nVENDOR_NAME=\"Sidero Labs\"\n\

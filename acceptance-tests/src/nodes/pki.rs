@@ -121,8 +121,10 @@ fn issue_alone(subject: &Subject<'_>) -> Result<Issued, PkiError> {
 fn params(subject: &Subject<'_>, ed25519: bool) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    for organization in subject.organizations {
-        params.distinguished_name.push(DnType::OrganizationName, organization.as_str());
+    for (place, organization) in subject.organizations.iter().enumerate() {
+        // The library keeps one value a type: a second organisation goes by its number. More than two nobody asks for.
+        let kind = if place == 0 { DnType::OrganizationName } else { DnType::CustomDnType(ORGANIZATION.to_vec()) };
+        params.distinguished_name.push(kind, organization.as_str());
     }
     if let Some(name) = subject.common_name {
         params.distinguished_name.push(DnType::CommonName, name);
@@ -147,6 +149,9 @@ fn params(subject: &Subject<'_>, ed25519: bool) -> Result<CertificateParams, Pki
     params.extended_key_usages = vec![subject.usage.clone()];
     Ok(params)
 }
+
+/// `organizationName` by its number.
+const ORGANIZATION: [u64; 4] = [2, 5, 4, 10];
 
 /// Splits names from addresses.
 pub(super) fn split_sans(sans: &[String]) -> (Vec<String>, Vec<IpAddr>) {

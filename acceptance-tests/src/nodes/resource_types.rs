@@ -85,12 +85,12 @@ pub(super) const NAMESPACES: &[&str] = &[
     "network-config", "perf", "runtime", "secrets",
 ];
 
-/// `Some(true)` for a sensitive type, `None` for one that no node knows. Names are compared as Talos does: without case.
+/// The name of a type, however its case; `None` for one that no node knows.
+pub(super) fn known_name(kind: &str) -> Option<&'static str> {
+    PLAIN.iter().chain(SENSITIVE).find(|known| known.eq_ignore_ascii_case(kind)).copied()
+}
+
+/// `Some(true)` for a sensitive type, `None` for one that no node knows. Talos compares without case.
 pub(super) fn is_sensitive(kind: &str) -> Option<bool> {
-    let among = |list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(kind));
-    if among(SENSITIVE) {
-        Some(true)
-    } else {
-        among(PLAIN).then_some(false)
-    }
+    known_name(kind).map(|name| SENSITIVE.contains(&name))
 }

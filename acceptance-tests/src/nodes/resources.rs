@@ -9,7 +9,7 @@ use prost::Message;
 use proto::cosi::resource::{Event, EventType, Metadata, Resource, Spec};
 use proto::talos::resource::MachineConfigSpec;
 
-use super::machine::{Health, Machine, Stage};
+use super::machine::{Health, Machine};
 use super::world::World;
 
 /// A resource as it is now.
@@ -167,6 +167,7 @@ pub(super) fn views(world: &World, machine: &Machine) -> Vec<View> {
     views.always(machine);
     if let Some(config) = &machine.config {
         views.configured(machine, config);
+        views.kubernetes(machine, config);
         views.cluster(world, machine);
     }
     views.0
@@ -343,6 +344,12 @@ impl Views {
         }
         let _ = writeln!(yaml, "fqdn: {}", machine.hostname());
         self.add(("secrets", "CertSANs.secrets.talos.dev", "secrets.APICertSANsController"), "api", yaml, Binary::default());
+        self.add(
+            ("secrets", "ApiCertificates.secrets.talos.dev", "secrets.APIController"),
+            "api",
+            "acceptedCAs: []\n",
+            Binary::default(),
+        );
         if config.is_control_plane() {
             self.add(
                 ("etcd", "EtcdSpecs.etcd.talos.dev", "etcd.SpecController"),
@@ -358,10 +365,108 @@ impl Views {
         }
     }
 
+    /// Resources that are there for their existence more than for what they say.
+    fn kubernetes(&mut self, machine: &Machine, config: &super::MachineConfig) {
+        let kubelet = config.kubelet_version();
+        let name = machine.nodename();
+        self.add(
+            ("k8s", "KubeletConfigs.kubernetes.talos.dev", "k8s.KubeletConfigController"),
+            "kubelet",
+            format!("image: ghcr.io/siderolabs/kubelet:{kubelet}\nclusterDomain: cluster.local\n"),
+            Binary::default(),
+        );
+        self.add(
+            ("k8s", "KubeletSpecs.kubernetes.talos.dev", "k8s.KubeletSpecController"),
+            "kubelet",
+            format!(
+                "image: ghcr.io/siderolabs/kubelet:{kubelet}\nargs:\n    - --hostname-override={name}\n    - --node-ip={}\n\
+                 expectedNodename: {name}\n",
+                machine.instance.private_ip
+            ),
+            Binary::default(),
+        );
+        self.add(
+            ("k8s", "KubePrismEndpoints.kubernetes.talos.dev", "k8s.KubePrismEndpointsController"),
+            "k8s-cluster",
+            format!("endpoints:\n    - host: {}\n      port: 6443\n", config.endpoint_host()),
+            Binary::default(),
+        );
+        for id in ["EPHEMERAL", "META", "STATE"] {
+            self.add(
+                ("runtime", "VolumeStatuses.block.talos.dev", "block.VolumeManagerController"),
+                id,
+                "phase: ready\n",
+                Binary::default(),
+            );
+        }
+        if !config.is_control_plane() {
+            return;
+        }
+        self.add(
+            ("etcd", "EtcdConfigs.etcd.talos.dev", "etcd.ConfigController"),
+            "etcd",
+            "advertiseExcludeSubnets: []\nlistenExcludeSubnets: []\nextraArgs: {}\n",
+            Binary::default(),
+        );
+        let endpoint = config.endpoint().unwrap_or_default();
+        self.add(
+            ("controlplane", "APIServerConfigs.kubernetes.talos.dev", "k8s.ControlPlaneAPIServerController"),
+            "kube-apiserver",
+            format!(
+                "image: registry.k8s.io/kube-apiserver:{}\ncontrolPlaneEndpoint: {endpoint}\nlocalPort: 6443\nextraArgs: {{}}\n",
+                config.api_server_version()
+            ),
+            Binary::default(),
+        );
+        let encoded = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+        let pair = |authority: Option<super::machine_config::Authority>| {
+            let authority = authority.map(|authority| (authority.certificate, authority.key.unwrap_or_default()));
+            let (crt, key) = authority.unwrap_or_default();
+            format!("    crt: {}\n    key: {}\n", encoded(&crt), encoded(&key))
+        };
+        self.add(
+            ("secrets", "KubernetesRootSecrets.secrets.talos.dev", "secrets.RootKubernetesController"),
+            "k8s",
+            format!("name: {}\nissuingCA:\n{}", config.cluster_name(), pair(config.kubernetes_authority())),
+            Binary::default(),
+        );
+        self.add(
+            ("secrets", "OSRootSecrets.secrets.talos.dev", "secrets.RootOSController"),
+            "os",
+            format!("issuingCA:\n{}token: {}\n", pair(config.talos_authority()), config.token()),
+            Binary::default(),
+        );
+        if machine.api_server {
+            for part in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+                self.add(
+                    ("k8s", "StaticPods.kubernetes.talos.dev", "k8s.ControlPlaneStaticPodController"),
+                    part,
+                    format!("apiVersion: v1\nkind: Pod\nmetadata:\n    name: {part}\n    namespace: kube-system\n"),
+                    Binary::default(),
+                );
+            }
+            self.add(
+                ("controlplane", "ManifestStatuses.kubernetes.talos.dev", "k8s.ManifestApplyController"),
+                "manifests",
+                "manifestsApplied:\n    - 00-kubelet-bootstrapping-token\n    - 10-kube-proxy\n    - 11-core-dns\n",
+                Binary::default(),
+            );
+        }
+    }
+
     fn cluster(&mut self, world: &World, machine: &Machine) {
         let Some(config) = &machine.config else { return };
         let key = config.cluster_key();
-        let mut members: Vec<&Machine> = world.peers(&key).filter(|peer| peer.stage != Stage::Maintenance).collect();
+        // The discovery service knows all; with Kubernetes alone, nodes are found once they are registered. It takes half an
+        // hour until one that is down is forgotten.
+        let known = |peer: &&Machine| {
+            let config = peer.config.as_ref();
+            config.is_some_and(|config| config.cluster_key() == key)
+                && (peer.instance.instance_id == machine.instance.instance_id
+                    || config.is_some_and(super::MachineConfig::uses_discovery_service)
+                    || peer.node_ready.is_some())
+        };
+        let mut members: Vec<&Machine> = world.machines.values().filter(known).collect();
         members.sort_by_key(|peer| peer.hostname());
         for peer in members {
             let control_plane = peer.is_control_plane();
