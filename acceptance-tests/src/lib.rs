@@ -11,7 +11,6 @@ pub mod kube_api;
 pub mod ledger;
 pub mod load_balancer;
 pub mod nodes;
-pub mod node;
 pub mod python;
 pub mod terraform;
 pub mod world;

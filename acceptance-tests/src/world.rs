@@ -9,8 +9,8 @@ use ipnet::Ipv4Net;
 pub use crate::aws::Object;
 use crate::aws::{self, Aws};
 use crate::instance_feed::{InstanceHost, NoHost};
-use crate::node::{NodeHost, Timing};
 use crate::ledger::{Fault, Injection, InjectionId, Ledger, Matcher};
+use crate::nodes::{NodeHost, Timing};
 
 /// How many sandboxes can run at once on one machine.
 const NUMBERS: u8 = 50;
