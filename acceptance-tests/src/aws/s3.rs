@@ -164,9 +164,24 @@ async fn create(cloud: &Cloud, request: &Request, account: &str) -> Result<Answe
         };
         if is_new {
             set_defaults(cloud, caller(request, account), &request.bucket).await?;
+            set_tags(cloud, caller(request, account), request).await?;
         }
     }
     Ok(answer)
+}
+
+/// The tags that `CreateBucket` brings along, which moto does not look at.
+async fn set_tags(cloud: &Cloud, caller: Caller<'_>, request: &Request) -> Result<(), Refusal> {
+    let tree = request.tree();
+    let all = tree.all("Tag");
+    if all.is_empty() {
+        return Ok(());
+    }
+    let copy = |tag: &Element| Element::new("Tag").leaf("Key", tag.text_of("Key")).leaf("Value", tag.text_of("Value"));
+    let set = all.iter().fold(Element::new("TagSet"), |set, tag| set.node(copy(tag)));
+    let body = Element::new("Tagging").node(set).document();
+    cloud.moto.rest("s3", caller, Method::PUT, &format!("/{}?tagging", request.bucket), body).await?;
+    Ok(())
 }
 
 /// What S3 gives every new bucket since 2023: encryption, and all public access blocked.
