@@ -97,7 +97,13 @@ pub trait Cloud: Send + Sync {
     async fn machines(&self, cluster_root_id: &str) -> Result<Vec<Machine>>;
 
     /// Makes one machine and waits until it runs. Where one stands in that place already, it is returned.
-    async fn create_machine(&self, scope: &Scope, cluster_name: &str, cluster: &ClusterState, spec: &MachineSpec) -> Result<Machine>;
+    async fn create_machine(
+        &self,
+        scope: &Scope,
+        cluster_name: &str,
+        cluster: &ClusterState,
+        spec: &MachineSpec,
+    ) -> Result<Machine>;
 
     /// What the machine booted from, decoded; `None` where the cloud does not give it back.
     async fn user_data(&self, machine_id: &str) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>>;

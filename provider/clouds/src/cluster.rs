@@ -170,4 +170,3 @@ pub struct UserDataTooLarge {
     /// The most it takes.
     pub limit: usize,
 }
-

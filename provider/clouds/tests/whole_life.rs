@@ -172,11 +172,11 @@ async fn a_cluster_lives_and_goes() {
         let (cloud, scope, cluster) = (Arc::clone(&cloud), scope.clone(), cluster.clone());
         async move { cloud.create_machine(&scope, "prod", &cluster, &spec).await }
     };
-    let made = futures_util::future::try_join_all(specs.iter().cloned().map(make)).await.expect("machines");
+    let machines = futures_util::future::try_join_all(specs.iter().cloned().map(make)).await.expect("machines");
     let same = futures_util::future::try_join_all(specs.iter().cloned().map(make)).await.expect("the same machines");
-    assert_eq!(made, same);
-    let ids: Vec<String> = made.iter().map(|machine| machine.id.clone()).collect();
-    assert!(made.iter().all(|machine| machine.status == MachineStatus::Running && machine.private_ip.is_some()));
+    assert_eq!(machines, same);
+    let ids: Vec<String> = machines.iter().map(|machine| machine.id.clone()).collect();
+    assert!(machines.iter().all(|machine| machine.status == MachineStatus::Running && machine.private_ip.is_some()));
     let data = cloud.user_data(&ids[0]).await.unwrap().expect("user data");
     assert_eq!(*data, *specs[0].user_data);
     cloud.tag_machine(&ids[0], "inferadb.com/bootstrap", "true").await.unwrap();

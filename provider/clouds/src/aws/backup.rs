@@ -51,10 +51,7 @@ pub(super) async fn apply(
         name.clone_into(&mut state.bucket);
         state.host = host(aws);
     });
-    tokio::try_join!(
-        bucket::protect(aws, aws.region(), name),
-        lifecycle::ensure(aws, aws.region(), name, ages(spec)),
-    )?;
+    tokio::try_join!(bucket::protect(aws, aws.region(), name), lifecycle::ensure(aws, aws.region(), name, ages(spec)),)?;
     let before = noted(&root);
     let wanted = spec.replica.as_ref();
     let same = before == wanted.map(|replica| (replica.provider_region.clone(), replica.name.clone()));
@@ -97,19 +94,18 @@ async fn root(aws: &Aws, spec: &BackupSpec, claim: &Claim, given: Option<&Root>,
         object: format!("bucket `{}`", spec.name),
         message: "it belongs to this account and was not made for this backup store: choose another name".to_owned(),
     };
-    let found = match given {
-        Some(given) => roots::one(aws, Kind::Backup, &given.id, super::inventory::FRESH).await?.ok_or_else(|| Error::NotFound {
+    let found = if let Some(given) = given {
+        roots::one(aws, Kind::Backup, &given.id, super::inventory::FRESH).await?.ok_or_else(|| Error::NotFound {
             object: format!("bucket `{}`", given.id),
             message: "it was there a moment ago: plan again".to_owned(),
-        })?,
-        None => {
-            let mut all = tags::of_root(common.clone(), Kind::Backup, &spec.name, claim);
-            if let Some(replica) = &spec.replica {
-                all.insert(tags::REPLICA.to_owned(), note(replica));
-            }
-            let found = bucket::ensure(aws, aws.region(), &spec.name, &all).await?;
-            roots::from_tags(Kind::Backup, &spec.name, found).ok_or_else(foreign)?
+        })?
+    } else {
+        let mut all = tags::of_root(common.clone(), Kind::Backup, &spec.name, claim);
+        if let Some(replica) = &spec.replica {
+            all.insert(tags::REPLICA.to_owned(), note(replica));
         }
+        let found = bucket::ensure(aws, aws.region(), &spec.name, &all).await?;
+        roots::from_tags(Kind::Backup, &spec.name, found).ok_or_else(foreign)?
     };
     if found.scope != spec.scope {
         return Err(Error::Foreign {

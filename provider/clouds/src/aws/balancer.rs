@@ -17,7 +17,7 @@ use super::tags::{self, Tags};
 use crate::{Error, Result, Root, Subnet};
 
 /// A load balancer takes two to three minutes to become active; after this something is wrong.
-const ACTIVE: Duration = Duration::from_secs(15 * 60);
+const ACTIVE: Duration = Duration::from_mins(15);
 /// Seconds between health checks, until one fails, and how many make a difference.
 const CHECK_INTERVAL: i32 = 10;
 const CHECK_TIMEOUT: i32 = 5;
@@ -58,9 +58,8 @@ pub(super) async fn target_group_by_name(aws: &Aws, name: &str, age: Duration) -
 /// one's (ELBv2 API reference: "This operation is idempotent").
 pub(super) async fn ensure(aws: &Aws, wanted: &Wanted<'_>) -> Result<LoadBalancer> {
     let mut found = by_name(aws, &wanted.name, FRESH).await?;
-    let failed = |balancer: &LoadBalancer| {
-        balancer.state().and_then(|state| state.code()) == Some(&LoadBalancerStateEnum::Failed)
-    };
+    let failed =
+        |balancer: &LoadBalancer| balancer.state().and_then(|state| state.code()) == Some(&LoadBalancerStateEnum::Failed);
     if let Some(arn) = found.as_ref().filter(|found| failed(found)).and_then(|found| found.load_balancer_arn()) {
         delete(aws, arn).await?;
         found = None;
@@ -147,10 +146,8 @@ async fn correct(aws: &Aws, wanted: &Wanted<'_>, balancer: &LoadBalancer) -> Res
 
 async fn attributes(aws: &Aws, arn: &str, attributes: &[(&str, &str)]) -> Result<()> {
     let client = &aws.clients().elb;
-    let all: Vec<LoadBalancerAttribute> = attributes
-        .iter()
-        .map(|(key, value)| LoadBalancerAttribute::builder().key(*key).value(*value).build())
-        .collect();
+    let all: Vec<LoadBalancerAttribute> =
+        attributes.iter().map(|(key, value)| LoadBalancerAttribute::builder().key(*key).value(*value).build()).collect();
     aws.call(Api::Elb, "elasticloadbalancing:ModifyLoadBalancerAttributes", format!("`{arn}`"))
         .settling(&[])
         .send(|| client.modify_load_balancer_attributes().load_balancer_arn(arn).set_attributes(Some(all.clone())).send())
@@ -190,32 +187,31 @@ pub(super) async fn wait_active(aws: &Aws, name: &str) -> Result<LoadBalancer> {
 pub(super) async fn ensure_target_group(aws: &Aws, name: &str, port: Port, vpc: &str, tags: &Tags) -> Result<String> {
     let client = &aws.clients().elb;
     let object = format!("target group `{name}`");
-    let arn = match target_group_by_name(aws, name, FRESH).await? {
-        Some(group) => group.target_group_arn().unwrap_or_default().to_owned(),
-        None => {
-            let made = aws
-                .call(Api::Elb, "elasticloadbalancing:CreateTargetGroup", object.as_str())
-                .settling(&["InvalidVpc", "ValidationError"])
-                .send(|| {
-                    client
-                        .create_target_group()
-                        .name(name)
-                        .protocol(ProtocolEnum::Tcp)
-                        .port(port.leads_to.into())
-                        .vpc_id(vpc)
-                        .target_type(TargetTypeEnum::Instance)
-                        .health_check_protocol(ProtocolEnum::Tcp)
-                        .health_check_enabled(true)
-                        .health_check_interval_seconds(CHECK_INTERVAL)
-                        .health_check_timeout_seconds(CHECK_TIMEOUT)
-                        .healthy_threshold_count(CHECK_THRESHOLD)
-                        .unhealthy_threshold_count(CHECK_THRESHOLD)
-                        .set_tags(Some(tags::elb(tags)))
-                        .send()
-                })
-                .await?;
-            made.target_groups().first().and_then(|group| group.target_group_arn()).unwrap_or_default().to_owned()
-        }
+    let arn = if let Some(group) = target_group_by_name(aws, name, FRESH).await? {
+        group.target_group_arn().unwrap_or_default().to_owned()
+    } else {
+        let made = aws
+            .call(Api::Elb, "elasticloadbalancing:CreateTargetGroup", object.as_str())
+            .settling(&["InvalidVpc", "ValidationError"])
+            .send(|| {
+                client
+                    .create_target_group()
+                    .name(name)
+                    .protocol(ProtocolEnum::Tcp)
+                    .port(port.leads_to.into())
+                    .vpc_id(vpc)
+                    .target_type(TargetTypeEnum::Instance)
+                    .health_check_protocol(ProtocolEnum::Tcp)
+                    .health_check_enabled(true)
+                    .health_check_interval_seconds(CHECK_INTERVAL)
+                    .health_check_timeout_seconds(CHECK_TIMEOUT)
+                    .healthy_threshold_count(CHECK_THRESHOLD)
+                    .unhealthy_threshold_count(CHECK_THRESHOLD)
+                    .set_tags(Some(tags::elb(tags)))
+                    .send()
+            })
+            .await?;
+        made.target_groups().first().and_then(|group| group.target_group_arn()).unwrap_or_default().to_owned()
     };
     // With the client's address preserved, a node could not reach itself through the load balancer.
     let wanted = [("preserve_client_ip.enabled", "false"), ("deregistration_delay.timeout_seconds", DEREGISTRATION)];
@@ -300,9 +296,7 @@ pub(super) async fn retag(aws: &Aws, arns: &[String], set: &Tags, gone: &[String
         }
         if !gone.is_empty() {
             aws.call(Api::Elb, "elasticloadbalancing:RemoveTags", "the load balancer's tags")
-                .send(|| {
-                    client.remove_tags().set_resource_arns(Some(some.to_vec())).set_tag_keys(Some(gone.to_vec())).send()
-                })
+                .send(|| client.remove_tags().set_resource_arns(Some(some.to_vec())).set_tag_keys(Some(gone.to_vec())).send())
                 .await?;
         }
     }
@@ -326,9 +320,7 @@ async fn set_targets_of(aws: &Aws, group: &str, machines: &[String]) -> Result<(
     let have: BTreeSet<&str> = health
         .target_health_descriptions()
         .iter()
-        .filter(|target| {
-            target.target_health().and_then(|health| health.state()) != Some(&TargetHealthStateEnum::Draining)
-        })
+        .filter(|target| target.target_health().and_then(|health| health.state()) != Some(&TargetHealthStateEnum::Draining))
         .filter_map(|target| target.target().and_then(|target| target.id()))
         .collect();
     let want: BTreeSet<&str> = machines.iter().map(String::as_str).collect();

@@ -4,8 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier, ObjectOwnership,
     OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging,
-    VersioningConfiguration,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging, VersioningConfiguration,
 };
 use serde_json::{Value, json};
 
@@ -53,9 +52,7 @@ pub(super) async fn tags(aws: &Aws, region: &str, bucket: &str) -> Result<Option
         .send(|| client.get_bucket_tagging().bucket(bucket).send())
         .await;
     match answer {
-        Ok(found) => {
-            Ok(Some(found.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()))
-        }
+        Ok(found) => Ok(Some(found.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())),
         Err(failure) if failure.is(&["NoSuchTagSet"]) => Ok(Some(Tags::new())),
         Err(failure) if failure.is(&["NoSuchBucket"]) || failure.is(ELSEWHERE) => Ok(None),
         // Another account's bucket answers so, and ours where we may not read its tags: that is no absence.
@@ -126,8 +123,7 @@ pub(super) async fn ensure(aws: &Aws, region: &str, bucket: &str, wanted: &Tags)
         Err(failure) if failure.is(&["BucketAlreadyExists"]) => {
             return Err(Error::Foreign {
                 object,
-                message: "bucket names are shared by all accounts of AWS, and another one has it: choose another name"
-                    .to_owned(),
+                message: "bucket names are shared by all accounts of AWS, and another one has it: choose another name".to_owned(),
             });
         }
         Err(failure) => return Err(failure.into()),
@@ -174,18 +170,21 @@ macro_rules! optional {
 pub(super) async fn protection(aws: &Aws, region: &str, bucket: &str) -> Result<Protection> {
     let client = &client(aws, region);
     let versioning = async {
-        let found = optional!(aws, "s3:GetBucketVersioning", bucket, || client.get_bucket_versioning().bucket(bucket).send(), &[]);
+        let found =
+            optional!(aws, "s3:GetBucketVersioning", bucket, || client.get_bucket_versioning().bucket(bucket).send(), &[]);
         Ok::<_, Error>(found.is_some_and(|found| found.status() == Some(&BucketVersioningStatus::Enabled)))
     };
     let encryption = async {
         let missing = &["ServerSideEncryptionConfigurationNotFoundError"];
-        let found = optional!(aws, "s3:GetBucketEncryption", bucket, || client.get_bucket_encryption().bucket(bucket).send(), missing);
+        let found =
+            optional!(aws, "s3:GetBucketEncryption", bucket, || client.get_bucket_encryption().bucket(bucket).send(), missing);
         let rules = found.and_then(|found| found.server_side_encryption_configuration);
         Ok(rules.is_some_and(|rules| rules.rules().iter().any(|r| r.apply_server_side_encryption_by_default().is_some())))
     };
     let block = async {
         let missing = &["NoSuchPublicAccessBlockConfiguration"];
-        let found = optional!(aws, "s3:GetPublicAccessBlock", bucket, || client.get_public_access_block().bucket(bucket).send(), missing);
+        let found =
+            optional!(aws, "s3:GetPublicAccessBlock", bucket, || client.get_public_access_block().bucket(bucket).send(), missing);
         Ok(found.and_then(|found| found.public_access_block_configuration).is_some_and(|block| {
             [block.block_public_acls(), block.ignore_public_acls(), block.block_public_policy(), block.restrict_public_buckets()]
                 .iter()
@@ -194,7 +193,13 @@ pub(super) async fn protection(aws: &Aws, region: &str, bucket: &str) -> Result<
     };
     let ownership = async {
         let missing = &["OwnershipControlsNotFoundError"];
-        let found = optional!(aws, "s3:GetBucketOwnershipControls", bucket, || client.get_bucket_ownership_controls().bucket(bucket).send(), missing);
+        let found = optional!(
+            aws,
+            "s3:GetBucketOwnershipControls",
+            bucket,
+            || client.get_bucket_ownership_controls().bucket(bucket).send(),
+            missing
+        );
         Ok(found.and_then(|found| found.ownership_controls).is_some_and(|controls| {
             controls.rules().iter().any(|rule| rule.object_ownership() == &ObjectOwnership::BucketOwnerEnforced)
         }))
@@ -207,8 +212,13 @@ pub(super) async fn protection(aws: &Aws, region: &str, bucket: &str) -> Result<
 
 async fn policy(aws: &Aws, region: &str, bucket: &str) -> Result<Option<Value>> {
     let client = &client(aws, region);
-    let found =
-        optional!(aws, "s3:GetBucketPolicy", bucket, || client.get_bucket_policy().bucket(bucket).send(), &["NoSuchBucketPolicy"]);
+    let found = optional!(
+        aws,
+        "s3:GetBucketPolicy",
+        bucket,
+        || client.get_bucket_policy().bucket(bucket).send(),
+        &["NoSuchBucketPolicy"]
+    );
     Ok(found.and_then(|found| serde_json::from_str(found.policy().unwrap_or_default()).ok()))
 }
 
@@ -221,7 +231,7 @@ fn is_tls_only(policy: &Value) -> bool {
 }
 
 /// The policy with our statement in it; what others put there stays.
-fn with_tls_only(policy: Option<Value>, partition: &str, bucket: &str) -> Value {
+fn with_tls_only(policy: Option<&Value>, partition: &str, bucket: &str) -> Value {
     let ours = json!({
         "Sid": TLS_ONLY,
         "Effect": "Deny",
@@ -230,7 +240,7 @@ fn with_tls_only(policy: Option<Value>, partition: &str, bucket: &str) -> Value 
         "Resource": [format!("arn:{partition}:s3:::{bucket}"), format!("arn:{partition}:s3:::{bucket}/*")],
         "Condition": { "Bool": { "aws:SecureTransport": "false" } },
     });
-    let standing = policy.as_ref().and_then(|policy| policy.get("Statement")).and_then(Value::as_array).cloned();
+    let standing = policy.and_then(|policy| policy.get("Statement")).and_then(Value::as_array).cloned();
     let mut statements: Vec<Value> = standing.unwrap_or_default();
     statements.retain(|statement| statement.get("Sid").and_then(Value::as_str) != Some(TLS_ONLY));
     statements.push(ours);
@@ -311,7 +321,7 @@ pub(super) async fn protect(aws: &Aws, region: &str, bucket: &str) -> Result<()>
         if have.tls_only {
             return Ok(());
         }
-        let policy = with_tls_only(policy(aws, region, bucket).await?, &partition, bucket).to_string();
+        let policy = with_tls_only(policy(aws, region, bucket).await?.as_ref(), &partition, bucket).to_string();
         aws.call(Api::S3, "s3:PutBucketPolicy", object)
             .settling(&[])
             .send(|| client.put_bucket_policy().bucket(bucket).policy(&policy).send())
@@ -388,10 +398,7 @@ pub(super) async fn empty(aws: &Aws, region: &str, bucket: &str) -> Result<()> {
 pub(super) async fn remove(aws: &Aws, region: &str, bucket: &str) -> Result<()> {
     let client = client(aws, region);
     let object = format!("bucket `{bucket}`");
-    let gone = aws
-        .call(Api::S3, "s3:DeleteBucket", object.as_str())
-        .send(|| client.delete_bucket().bucket(bucket).send())
-        .await;
+    let gone = aws.call(Api::S3, "s3:DeleteBucket", object.as_str()).send(|| client.delete_bucket().bucket(bucket).send()).await;
     match gone {
         Ok(_) => Ok(()),
         Err(failure) if failure.is(&["NoSuchBucket"]) => Ok(()),
@@ -407,10 +414,10 @@ mod tests {
     #[test]
     fn the_policy_keeps_what_others_put_there() {
         let theirs = json!({ "Version": "2012-10-17", "Statement": [{ "Sid": "Audit", "Effect": "Allow" }] });
-        let policy = with_tls_only(Some(theirs), "aws-cn", "b");
+        let policy = with_tls_only(Some(&theirs), "aws-cn", "b");
         assert!(is_tls_only(&policy));
         assert_eq!(policy["Statement"].as_array().map(Vec::len), Some(2));
         assert_eq!(policy["Statement"][1]["Resource"][1], "arn:aws-cn:s3:::b/*");
-        assert_eq!(with_tls_only(Some(policy.clone()), "aws-cn", "b"), policy, "a second time changes nothing");
+        assert_eq!(with_tls_only(Some(&policy), "aws-cn", "b"), policy, "a second time changes nothing");
     }
 }

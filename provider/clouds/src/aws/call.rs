@@ -17,7 +17,7 @@ const RETRIES: u32 = 25;
 /// Retries where nobody is there at all.
 const UNREACHABLE_RETRIES: u32 = 6;
 /// How long a thing that was just made may stay unknown to other calls.
-pub(super) const SETTLE: Duration = Duration::from_secs(120);
+pub(super) const SETTLE: Duration = Duration::from_mins(2);
 /// Longest pause between two tries.
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -131,8 +131,7 @@ impl<'a> Call<'a> {
                 Class::Ambiguous => self.repeatable && tries <= retries,
                 Class::Credentials => false,
                 Class::Answer => {
-                    self.settling.is_some_and(|codes| failure.is_not_found() || failure.is(codes))
-                        && started.elapsed() < SETTLE
+                    self.settling.is_some_and(|codes| failure.is_not_found() || failure.is(codes)) && started.elapsed() < SETTLE
                 }
             };
             if !again {

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
 
 use super::settings::AwsSettings;
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// Waiting for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Waiting for one answer. Our own loop repeats; see `call`.
-const ATTEMPT: Duration = Duration::from_secs(60);
+const ATTEMPT: Duration = Duration::from_mins(1);
 /// Session name where the user gives none.
 const SESSION: &str = "terraform-provider-inferadb";
 
@@ -79,9 +79,8 @@ impl Clients {
 
 async fn shared_config(region: &str, settings: &AwsSettings) -> Result<SdkConfig> {
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .timeout_config(timeouts);
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned())).timeout_config(timeouts);
     if let Some(client) = http_client(settings).await? {
         loader = loader.http_client(client);
     }
@@ -125,8 +124,8 @@ fn profile_files(settings: &AwsSettings) -> Option<aws_runtime::env_config::file
 /// The config with the roles' credentials, each role assumed with those of the one before it.
 async fn assume(mut config: SdkConfig, settings: &AwsSettings) -> SdkConfig {
     for role in &settings.assume_role {
-        let mut builder = AssumeRoleProvider::builder(&role.role_arn)
-            .session_name(role.session_name.as_deref().unwrap_or(SESSION));
+        let mut builder =
+            AssumeRoleProvider::builder(&role.role_arn).session_name(role.session_name.as_deref().unwrap_or(SESSION));
         let mut sts = config.clone().into_builder();
         if let Some(endpoint) = settings.endpoint("sts") {
             sts.set_endpoint_url(Some(endpoint.to_owned()));
@@ -181,11 +180,8 @@ async fn http_client(settings: &AwsSettings) -> Result<Option<SharedHttpClient>>
         Some(url) => {
             let proxy = ProxyConfig::all(url.as_str())
                 .map_err(|error| Error::Settings { setting: "http_proxy", message: error.to_string() })?;
-            let exceptions = settings
-                .no_proxy
-                .clone()
-                .or_else(|| std::env::var("NO_PROXY").ok())
-                .or_else(|| std::env::var("no_proxy").ok());
+            let exceptions =
+                settings.no_proxy.clone().or_else(|| std::env::var("NO_PROXY").ok()).or_else(|| std::env::var("no_proxy").ok());
             match exceptions {
                 Some(exceptions) => proxy.no_proxy(exceptions),
                 None => proxy,

@@ -20,8 +20,7 @@ use crate::{Claim, ClusterSpec, ClusterState, Error, Kind, Observer, RegionState
 
 const KUBERNETES: u16 = 6443;
 const TALOS: u16 = 50000;
-const PORTS: [Port; 2] =
-    [Port { listens: KUBERNETES, leads_to: KUBERNETES }, Port { listens: TALOS, leads_to: TALOS }];
+const PORTS: [Port; 2] = [Port { listens: KUBERNETES, leads_to: KUBERNETES }, Port { listens: TALOS, leads_to: TALOS }];
 /// Node ports that the ingress load balancer leads to.
 const INGRESS: [u16; 2] = [30080, 30443];
 
@@ -80,8 +79,7 @@ pub(super) async fn apply(
     let target_groups = vec![first.clone(), second.clone()];
     progress.update(|state| state.api_target_group_ids.clone_from(&target_groups));
     let name = balancer_name(&root);
-    let wanted =
-        Wanted { name: name.clone(), security_group: &api_group, subnets: &spec.region.subnets, tags: &all };
+    let wanted = Wanted { name: name.clone(), security_group: &api_group, subnets: &spec.region.subnets, tags: &all };
     let ports = [(PORTS[0], first), (PORTS[1], second)];
     balancer::ensure_all(aws, &wanted, &ports, |made| {
         progress.update(|state| {
@@ -111,16 +109,15 @@ async fn root(
     given: Option<&Root>,
     all: &tags::Tags,
 ) -> Result<(Root, SecurityGroup)> {
-    let group = match given {
-        Some(given) => firewall::by_id(aws, &given.id, FRESH).await?.ok_or_else(|| Error::NotFound {
+    let group = if let Some(given) = given {
+        firewall::by_id(aws, &given.id, FRESH).await?.ok_or_else(|| Error::NotFound {
             object: format!("security group `{}` of cluster `{}`", given.id, spec.name),
             message: "it was there a moment ago: plan again".to_owned(),
-        })?,
-        None => {
-            let all = tags::of_root(all.clone(), Kind::Cluster, &spec.name, claim);
-            let name = naming::nodes_group(&spec.scope, &spec.name);
-            firewall::ensure(aws, &spec.region.network_id, &name, "Nodes of the cluster", &all).await?
-        }
+        })?
+    } else {
+        let all = tags::of_root(all.clone(), Kind::Cluster, &spec.name, claim);
+        let name = naming::nodes_group(&spec.scope, &spec.name);
+        firewall::ensure(aws, &spec.region.network_id, &name, "Nodes of the cluster", &all).await?
     };
     let Some(found) = roots::of_group(&group) else {
         return Err(Error::Foreign {

@@ -21,7 +21,7 @@ use super::{naming, roots, tags};
 use crate::{DnsSpec, DnsState, Error, Failover, HealthCheckSpec, Kind, RegionSpec, Result, Root, Scope};
 
 /// Changes reach all name servers within 60 s as a rule.
-const IN_SYNC: Duration = Duration::from_secs(10 * 60);
+const IN_SYNC: Duration = Duration::from_mins(10);
 const HTTPS: i32 = 443;
 /// Names for health checks that may have been used up: Route 53 never takes a deleted one's reference again.
 const REFERENCES: u32 = 20;
@@ -47,7 +47,9 @@ pub(super) async fn hosted_zone(aws: &Aws, zone: &str) -> Result<String> {
     let public: Vec<&str> = answer
         .hosted_zones()
         .iter()
-        .filter(|found| bare(found.name()) == zone && !found.config().is_some_and(|config| config.private_zone()))
+        .filter(|found| {
+            bare(found.name()) == zone && !found.config().is_some_and(aws_sdk_route53::types::HostedZoneConfig::private_zone)
+        })
         .map(|found| short(found.id()))
         .collect();
     match public.as_slice() {
@@ -130,8 +132,7 @@ pub(super) async fn ensure(
     let found = records(aws, zone, &fqdn).await?;
     if before.as_ref() != Some(&here) {
         refuse_foreign(&found, spec, &fqdn, dns)?;
-        let note =
-            tags::Tags::from([(tags::DNS_ZONE.to_owned(), here.0.clone()), (tags::DNS_RECORD.to_owned(), here.1.clone())]);
+        let note = tags::Tags::from([(tags::DNS_ZONE.to_owned(), here.0.clone()), (tags::DNS_RECORD.to_owned(), here.1.clone())]);
         roots::retag(aws, Kind::Region, &root.id, &note, &[]).await?;
     }
     let health_check = match &dns.health_check {
@@ -310,9 +311,9 @@ async fn ensure_health_check(
 ) -> Result<String> {
     let interval = i32::from(wanted.request_interval);
     let standing = health_checks(aws, root).await?;
-    let usable = standing.iter().find(|check| {
-        check.health_check_config().is_some_and(|config| config.request_interval() == Some(interval))
-    });
+    let usable = standing
+        .iter()
+        .find(|check| check.health_check_config().is_some_and(|config| config.request_interval() == Some(interval)));
     let client = &aws.clients().route53;
     let object = format!("the health check of region `{}`", spec.scope.region);
     let id = if let Some(check) = usable {
@@ -357,13 +358,7 @@ fn checks_as(config: &HealthCheckConfig, wanted: &HealthCheckSpec, address: &str
         && config.enable_sni() == Some(true)
 }
 
-async fn create_health_check(
-    aws: &Aws,
-    root: &Root,
-    wanted: &HealthCheckSpec,
-    address: &str,
-    object: &str,
-) -> Result<String> {
+async fn create_health_check(aws: &Aws, root: &Root, wanted: &HealthCheckSpec, address: &str, object: &str) -> Result<String> {
     let client = &aws.clients().route53;
     let config = HealthCheckConfig::builder()
         .r#type(HealthCheckType::Https)
@@ -380,12 +375,7 @@ async fn create_health_check(
             code: String::new(),
             message: error.to_string(),
         })?;
-    let settings = [
-        wanted.path.as_str(),
-        &wanted.failure_threshold.to_string(),
-        &wanted.request_interval.to_string(),
-        address,
-    ];
+    let settings = [wanted.path.as_str(), &wanted.failure_threshold.to_string(), &wanted.request_interval.to_string(), address];
     let hash = naming::digest(&settings, 12);
     let mut last = None;
     for number in 0..REFERENCES {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::Error;
 
@@ -136,7 +136,7 @@ impl Failure {
         };
         let retry_after = error.raw_response().and_then(|response| {
             let seconds = response.headers().get("retry-after")?.parse().ok()?;
-            Some(Duration::from_secs(seconds).min(Duration::from_secs(60)))
+            Some(Duration::from_secs(seconds).min(Duration::from_mins(1)))
         });
         Self { operation, object: object.to_owned(), code, message, class, retry_after, looked_in: String::new() }
     }

@@ -184,7 +184,8 @@ pub(super) async fn sync(
     let client = &aws.clients().ec2;
     let object = format!("security group `{id}`");
     if !missing.is_empty() {
-        let all: Vec<IpPermission> = missing.iter().map(|rule| rule.permission(Some(&format!("{MARK}{}", about(rule))))).collect();
+        let all: Vec<IpPermission> =
+            missing.iter().map(|rule| rule.permission(Some(&format!("{MARK}{}", about(rule))))).collect();
         let opened = aws
             .call(Api::Ec2, "ec2:AuthorizeSecurityGroupIngress", object.as_str())
             .settling(&[])
@@ -253,11 +254,7 @@ mod tests {
     #[test]
     fn rules_read_back_as_they_were_written() {
         let range: Ipv4Net = "10.0.0.0/8".parse().unwrap();
-        let all = [
-            Rule { port: Some(6443), source: Source::Range(range) },
-            Rule::group(50000, "sg-1"),
-            Rule::all_of("sg-2"),
-        ];
+        let all = [Rule { port: Some(6443), source: Source::Range(range) }, Rule::group(50000, "sg-1"), Rule::all_of("sg-2")];
         let mut group = SecurityGroup::builder();
         for rule in &all {
             group = group.ip_permissions(rule.permission(Some("inferadb: test")));

@@ -122,13 +122,22 @@ pub(super) async fn machine_type(aws: &Aws, name: &str) -> Result<Option<Machine
     let found = match answer {
         Err(failure) if failure.is(&["InvalidInstanceType", "InvalidParameterValue"]) => None,
         other => other?.instance_types().first().map(|info| {
-            let architectures = info.processor_info().map(|info| info.supported_architectures()).unwrap_or_default();
+            let architectures =
+                info.processor_info().map(aws_sdk_ec2::types::ProcessorInfo::supported_architectures).unwrap_or_default();
             let arm = architectures.contains(&ArchitectureType::Arm64);
             MachineType {
                 name: name.to_owned(),
                 architecture: if arm { "arm64" } else { "amd64" }.to_owned(),
-                vcpus: info.v_cpu_info().and_then(|cpus| cpus.default_v_cpus()).and_then(|n| n.try_into().ok()).unwrap_or(0),
-                memory_mib: info.memory_info().and_then(|m| m.size_in_mib()).and_then(|n| n.try_into().ok()).unwrap_or(0),
+                vcpus: info
+                    .v_cpu_info()
+                    .and_then(aws_sdk_ec2::types::VCpuInfo::default_v_cpus)
+                    .and_then(|n| n.try_into().ok())
+                    .unwrap_or(0),
+                memory_mib: info
+                    .memory_info()
+                    .and_then(aws_sdk_ec2::types::MemoryInfo::size_in_mib)
+                    .and_then(|n| n.try_into().ok())
+                    .unwrap_or(0),
             }
         }),
     };

@@ -15,9 +15,9 @@ use super::{Aws, images, naming, roots, user_data};
 use crate::{ClusterState, Error, Kind, Machine, MachineRole, MachineSpec, MachineStatus, Result, Root, Scope};
 
 /// An instance runs within a minute as a rule; bare metal takes a quarter of an hour.
-const RUNNING: Duration = Duration::from_secs(20 * 60);
+const RUNNING: Duration = Duration::from_mins(20);
 /// Shutting down waits for the operating system, up to some minutes.
-const GONE: Duration = Duration::from_secs(20 * 60);
+const GONE: Duration = Duration::from_mins(20);
 /// Bound on the chain of tokens that answer with machines that are gone.
 const TOKENS: usize = 20;
 const RUN: &str = "ec2:RunInstances";
@@ -77,13 +77,7 @@ pub(super) async fn list(aws: &Aws, root_id: &str, age: Duration) -> Result<Vec<
 }
 
 /// Makes one machine, or finds the one that an earlier try has made, and waits until it runs.
-pub(super) async fn create(
-    aws: &Aws,
-    scope: &Scope,
-    cluster: &str,
-    state: &ClusterState,
-    spec: &MachineSpec,
-) -> Result<Machine> {
+pub(super) async fn create(aws: &Aws, scope: &Scope, cluster: &str, state: &ClusterState, spec: &MachineSpec) -> Result<Machine> {
     let name = naming::machine(spec.role, &spec.pool, spec.index);
     let object = format!("machine `{name}` of cluster `{cluster}`");
     let standing = of_cluster(aws, scope, cluster, FRESH).await?.into_iter().find(|machine| {
@@ -100,14 +94,7 @@ pub(super) async fn create(
 
 /// Asks for the machine until the answer is one that is not gone: EC2 answers a used token with the same instance, also
 /// with a terminated one, so what takes the place of that one has a token of its own.
-async fn run(
-    aws: &Aws,
-    scope: &Scope,
-    cluster: &str,
-    state: &ClusterState,
-    spec: &MachineSpec,
-    object: &str,
-) -> Result<String> {
+async fn run(aws: &Aws, scope: &Scope, cluster: &str, state: &ClusterState, spec: &MachineSpec, object: &str) -> Result<String> {
     let request = Request::new(aws, scope, cluster, state, spec, object).await?;
     let mut replaces = spec.replaces.clone().unwrap_or_default();
     for _ in 0..TOKENS {
@@ -236,9 +223,7 @@ impl<'a> Request<'a> {
                     .security_group_ids(self.security_group)
                     .user_data(&self.user_data)
                     .metadata_options(metadata.clone())
-                    .block_device_mappings(
-                        BlockDeviceMapping::builder().device_name(&self.root_device).ebs(disk.clone()).build(),
-                    )
+                    .block_device_mappings(BlockDeviceMapping::builder().device_name(&self.root_device).ebs(disk.clone()).build())
                     .set_tag_specifications(Some(specifications.clone()))
                     .send()
             })
@@ -252,16 +237,15 @@ async fn by_token(aws: &Aws, token: &str, id: Option<&str>, object: &str) -> Res
     let client = &aws.clients().ec2;
     let mut pace = Pace::new(SETTLE, Duration::from_secs(2));
     loop {
-        let found = match id {
-            Some(id) => aws.instances(FRESH).await?.iter().find(|i| i.instance_id() == Some(id)).cloned(),
-            None => {
-                let filter = Filter::builder().name("client-token").values(token).build();
-                let answer = aws
-                    .call(Api::Ec2, "ec2:DescribeInstances", object)
-                    .send(|| client.describe_instances().filters(filter.clone()).send())
-                    .await?;
-                answer.reservations().iter().flat_map(|reservation| reservation.instances()).next().cloned()
-            }
+        let found = if let Some(id) = id {
+            aws.instances(FRESH).await?.iter().find(|i| i.instance_id() == Some(id)).cloned()
+        } else {
+            let filter = Filter::builder().name("client-token").values(token).build();
+            let answer = aws
+                .call(Api::Ec2, "ec2:DescribeInstances", object)
+                .send(|| client.describe_instances().filters(filter.clone()).send())
+                .await?;
+            answer.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances).next().cloned()
         };
         if found.is_some() || !pace.wait().await {
             return Ok(found);
@@ -294,10 +278,8 @@ async fn wait_running(aws: &Aws, id: &str, object: &str) -> Result<Machine> {
 /// An instance that somebody stopped while its cluster was being made.
 async fn start(aws: &Aws, id: &str, object: &str) -> Result<()> {
     let client = &aws.clients().ec2;
-    let started = aws
-        .call(Api::Ec2, "ec2:StartInstances", object)
-        .send(|| client.start_instances().instance_ids(id).send())
-        .await;
+    let started =
+        aws.call(Api::Ec2, "ec2:StartInstances", object).send(|| client.start_instances().instance_ids(id).send()).await;
     match started {
         Err(failure) if !failure.is(&["IncorrectInstanceState"]) => Err(failure.into()),
         _ => Ok(()),
@@ -347,9 +329,7 @@ pub(super) async fn terminate(aws: &Aws, ids: &[String]) -> Result<()> {
         let all = aws.instances(FRESH).await?;
         let left: Vec<&str> = all
             .iter()
-            .filter(|instance| {
-                instance.state().and_then(|state| state.name()) != Some(&InstanceStateName::Terminated)
-            })
+            .filter(|instance| instance.state().and_then(|state| state.name()) != Some(&InstanceStateName::Terminated))
             .filter_map(|instance| instance.instance_id())
             .filter(|id| ids.iter().any(|wanted| wanted == id))
             .collect();

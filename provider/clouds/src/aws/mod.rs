@@ -45,8 +45,8 @@ use self::call::{Api, Limits};
 use self::clients::Clients;
 use self::inventory::{FRESH, Inventory, SHARED};
 use crate::{
-    BackupSpec, BackupState, Claim, Cloud, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec,
-    MachineType, Mark, Observer, Place, ProviderType, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
+    BackupSpec, BackupState, Claim, Cloud, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec, MachineType,
+    Mark, Observer, Place, ProviderType, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
 };
 
 /// Connects to AWS in one of its regions. Credentials are looked for when the first call needs them.
@@ -307,11 +307,7 @@ impl Cloud for Aws {
 /// [`Error::ClaimMismatch`] where another claim stands on it.
 async fn claimed(aws: &Aws, kind: Kind, id: &str, claim: &Claim) -> Result<Option<Root>> {
     let Some(root) = roots::one(aws, kind, id, FRESH).await? else { return Ok(None) };
-    if root.claim.as_ref() == Some(claim) {
-        Ok(Some(root))
-    } else {
-        Err(mismatch(&root))
-    }
+    if root.claim.as_ref() == Some(claim) { Ok(Some(root)) } else { Err(mismatch(&root)) }
 }
 
 fn mismatch(root: &Root) -> Error {

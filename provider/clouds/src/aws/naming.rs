@@ -11,12 +11,13 @@ pub(super) fn digest(parts: &[&str], digits: usize) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut hex = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        hex.push_str(&format!("{byte:02x}"));
-    }
+    let mut hex: String = hasher.finalize().iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(hex_digit).collect();
     hex.truncate(digits);
     hex
+}
+
+fn hex_digit(half: u8) -> Option<char> {
+    char::from_digit(half.into(), 16)
 }
 
 /// Name of a load balancer or target group: at most 32 letters, digits and hyphens, unique in account and region, not

@@ -157,10 +157,7 @@ pub(super) async fn remove_twins(aws: &Aws, spec: &RegionSpec, keep: &str) -> Re
 async fn remove_empty(aws: &Aws, id: &str) -> Result<()> {
     let client = &aws.clients().ec2;
     let object = format!("network `{id}`");
-    let gone = aws
-        .call(Api::Ec2, "ec2:DeleteVpc", object.as_str())
-        .send(|| client.delete_vpc().vpc_id(id).send())
-        .await;
+    let gone = aws.call(Api::Ec2, "ec2:DeleteVpc", object.as_str()).send(|| client.delete_vpc().vpc_id(id).send()).await;
     match gone {
         Ok(_) => Ok(()),
         Err(failure) if failure.is_not_found() => Ok(()),
@@ -184,8 +181,7 @@ pub(super) struct Parts {
 
 /// Ours in that VPC, and internet gateways of this region that are not attached (yet).
 pub(super) async fn parts(aws: &Aws, root: &Root, age: Duration) -> Result<Parts> {
-    let (subnets, gateways, tables) =
-        tokio::try_join!(aws.subnets(age), aws.gateways(age), aws.route_tables(age))?;
+    let (subnets, gateways, tables) = tokio::try_join!(aws.subnets(age), aws.gateways(age), aws.route_tables(age))?;
     let here = |id: Option<&str>| id == Some(root.id.as_str());
     let mut route_tables: Vec<RouteTable> = tables.iter().filter(|table| here(table.vpc_id())).cloned().collect();
     // The one in use first, should there be two.
@@ -199,11 +195,7 @@ pub(super) async fn parts(aws: &Aws, root: &Root, age: Duration) -> Result<Parts
         .cloned()
         .collect();
     gateways.sort_by_key(|gateway| (gateway.attachments().is_empty(), gateway.internet_gateway_id().map(str::to_owned)));
-    Ok(Parts {
-        subnets: subnets.iter().filter(|subnet| here(subnet.vpc_id())).cloned().collect(),
-        gateways,
-        route_tables,
-    })
+    Ok(Parts { subnets: subnets.iter().filter(|subnet| here(subnet.vpc_id())).cloned().collect(), gateways, route_tables })
 }
 
 /// On an internet gateway: the VPC that it was made for.
@@ -267,12 +259,11 @@ pub(super) async fn name_attributes(aws: &Aws, vpc: &str, settling: Option<&[&st
     let ask = |attribute: VpcAttributeName| async move {
         let call = aws.call(Api::Ec2, "ec2:DescribeVpcAttribute", format!("network `{vpc}`"));
         let call = if let Some(codes) = settling { call.settling(codes) } else { call };
-        call.send(|| client.describe_vpc_attribute().vpc_id(vpc).attribute(attribute.clone()).send())
-            .await
+        call.send(|| client.describe_vpc_attribute().vpc_id(vpc).attribute(attribute.clone()).send()).await
     };
-    let (support, names) =
-        try_join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames)).await?;
-    let is_on = |value: Option<&AttributeBooleanValue>| value.and_then(|value| value.value()).unwrap_or(false);
+    let (support, names) = try_join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames)).await?;
+    let is_on =
+        |value: Option<&AttributeBooleanValue>| value.and_then(aws_sdk_ec2::types::AttributeBooleanValue::value).unwrap_or(false);
     Ok((is_on(support.enable_dns_support()), is_on(names.enable_dns_hostnames())))
 }
 
@@ -339,8 +330,7 @@ async fn wanted_zones(aws: &Aws, spec: &RegionSpec, standing: &[(String, Ipv4Net
 async fn make_subnet(aws: &Aws, spec: &RegionSpec, root: &Root, zone: &str, cidr: Ipv4Net) -> Result<()> {
     let client = &aws.clients().ec2;
     let display = format!("{}-{zone}", super::region::display(&spec.scope));
-    let specification =
-        tags::ec2_specification(ResourceType::Subnet, &tags::common(&spec.scope, &display, &spec.tags));
+    let specification = tags::ec2_specification(ResourceType::Subnet, &tags::common(&spec.scope, &display, &spec.tags));
     let made = aws
         .call(Api::Ec2, "ec2:CreateSubnet", format!("the subnet in zone `{zone}`"))
         .settling(&[])
@@ -362,18 +352,17 @@ async fn make_subnet(aws: &Aws, spec: &RegionSpec, root: &Root, zone: &str, cidr
 async fn make_gateway(aws: &Aws, spec: &RegionSpec, root: &Root, parts: &Parts) -> Result<String> {
     let client = &aws.clients().ec2;
     let standing = parts.gateways.first();
-    let id = match standing.and_then(|gateway| gateway.internet_gateway_id()) {
-        Some(id) => id.to_owned(),
-        None => {
-            let mut all = tags::common(&spec.scope, &super::region::display(&spec.scope), &spec.tags);
-            all.insert(NETWORK.to_owned(), root.id.clone());
-            let specification = tags::ec2_specification(ResourceType::InternetGateway, &all);
-            let made = aws
-                .call(Api::Ec2, "ec2:CreateInternetGateway", "the internet gateway")
-                .send(|| client.create_internet_gateway().tag_specifications(specification.clone()).send())
-                .await?;
-            made.internet_gateway().and_then(|gateway| gateway.internet_gateway_id()).unwrap_or_default().to_owned()
-        }
+    let id = if let Some(id) = standing.and_then(|gateway| gateway.internet_gateway_id()) {
+        id.to_owned()
+    } else {
+        let mut all = tags::common(&spec.scope, &super::region::display(&spec.scope), &spec.tags);
+        all.insert(NETWORK.to_owned(), root.id.clone());
+        let specification = tags::ec2_specification(ResourceType::InternetGateway, &all);
+        let made = aws
+            .call(Api::Ec2, "ec2:CreateInternetGateway", "the internet gateway")
+            .send(|| client.create_internet_gateway().tag_specifications(specification.clone()).send())
+            .await?;
+        made.internet_gateway().and_then(|gateway| gateway.internet_gateway_id()).unwrap_or_default().to_owned()
     };
     if standing.is_some_and(|gateway| !gateway.attachments().is_empty()) {
         return Ok(id);
@@ -410,8 +399,7 @@ async fn make_route_table(aws: &Aws, spec: &RegionSpec, root: &Root, parts: &Par
     }
     let client = &aws.clients().ec2;
     let display = format!("{}-public", super::region::display(&spec.scope));
-    let specification =
-        tags::ec2_specification(ResourceType::RouteTable, &tags::common(&spec.scope, &display, &spec.tags));
+    let specification = tags::ec2_specification(ResourceType::RouteTable, &tags::common(&spec.scope, &display, &spec.tags));
     let token = naming::digest(&["route table", &root.id], 64);
     let made = aws
         .call(Api::Ec2, "ec2:CreateRouteTable", "the route table")
@@ -596,10 +584,8 @@ async fn remove_table(aws: &Aws, table: &RouteTable) -> Result<bool> {
 /// Removes the VPC itself; `false` while something of it still stands.
 pub(super) async fn remove_vpc(aws: &Aws, id: &str) -> Result<bool> {
     let client = &aws.clients().ec2;
-    let gone = aws
-        .call(Api::Ec2, "ec2:DeleteVpc", format!("network `{id}`"))
-        .send(|| client.delete_vpc().vpc_id(id).send())
-        .await;
+    let gone =
+        aws.call(Api::Ec2, "ec2:DeleteVpc", format!("network `{id}`")).send(|| client.delete_vpc().vpc_id(id).send()).await;
     match gone {
         Ok(_) => Ok(true),
         Err(failure) if failure.is_not_found() => Ok(true),

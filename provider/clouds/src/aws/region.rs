@@ -15,14 +15,12 @@ use super::firewall::{self, Rule};
 use super::inventory::FRESH;
 use super::network::{self, Parts};
 use super::{Aws, claimed, dns, naming, roots, tags};
-use crate::{
-    Claim, Error, IngressState, Kind, Observer, RegionSpec, RegionState, Result, Root, Scope,
-};
+use crate::{Claim, Error, IngressState, Kind, Observer, RegionSpec, RegionState, Result, Root, Scope};
 
 /// The ingress load balancer's ports and the workers' node ports behind them.
 const PORTS: [Port; 2] = [Port { listens: 80, leads_to: 30080 }, Port { listens: 443, leads_to: 30443 }];
 /// Load balancers leave their network interfaces for minutes; this is enough for the slowest.
-pub(super) const REMOVAL: Duration = Duration::from_secs(20 * 60);
+pub(super) const REMOVAL: Duration = Duration::from_mins(20);
 
 /// How a region's objects are called in consoles.
 pub(super) fn display(scope: &Scope) -> String {
@@ -136,8 +134,7 @@ async fn ingress_group(aws: &Aws, spec: &RegionSpec, root: &Root, all: &tags::Ta
     let mut all = all.clone();
     all.insert(tags::DISPLAY.to_owned(), format!("{}-ingress", display(&spec.scope)));
     let group = firewall::ensure(aws, &root.id, &name, "Ingress load balancer", &all).await?;
-    let rules: BTreeSet<Rule> =
-        PORTS.iter().flat_map(|port| Rule::ranges(port.listens, &spec.ingress_allowed_cidrs)).collect();
+    let rules: BTreeSet<Rule> = PORTS.iter().flat_map(|port| Rule::ranges(port.listens, &spec.ingress_allowed_cidrs)).collect();
     firewall::sync(aws, &group, &rules, |_| "ingress", |_| false).await?;
     Ok(group)
 }

@@ -45,7 +45,7 @@ pub(super) async fn ensure(aws: &Aws, source: &str, spec: &ReplicaSpec, common: 
     if !is_ours(&found, source) {
         return Err(foreign(&spec.name, source));
     }
-    let (_, (), ()) = tokio::try_join!(
+    let ((), (), ()) = tokio::try_join!(
         write_policy(aws, source, &spec.name),
         bucket::protect(aws, &spec.provider_region, &spec.name),
         lifecycle::ensure(aws, &spec.provider_region, &spec.name, ages),
@@ -155,7 +155,7 @@ async fn write_rule(aws: &Aws, source: &str, replica: &str, role: &str) -> Resul
     let partition = &aws.identity().await?.partition;
     let built = || -> std::result::Result<ReplicationConfiguration, aws_sdk_s3::error::BuildError> {
         let markers = DeleteMarkerReplication::builder().status(DeleteMarkerReplicationStatus::Enabled).build();
-        let rule = ReplicationRule::builder()
+        let copy = ReplicationRule::builder()
             .id(RULE)
             // With a filter and a priority it is the second version of the rules, which can replicate delete markers.
             .priority(1)
@@ -164,7 +164,7 @@ async fn write_rule(aws: &Aws, source: &str, replica: &str, role: &str) -> Resul
             .delete_marker_replication(markers)
             .destination(Destination::builder().bucket(format!("arn:{partition}:s3:::{replica}")).build()?)
             .build()?;
-        ReplicationConfiguration::builder().role(role).rules(rule).build()
+        ReplicationConfiguration::builder().role(role).rules(copy).build()
     };
     let configuration = built().map_err(|error| Error::Api {
         operation: "s3:PutReplicationConfiguration",
@@ -194,7 +194,7 @@ async fn rule(aws: &Aws, source: &str) -> Result<Option<(String, String)>> {
     };
     let Some(configuration) = found.replication_configuration() else { return Ok(None) };
     let on = configuration.rules().iter().find(|rule| rule.status() == &ReplicationRuleStatus::Enabled);
-    let bucket = on.and_then(|rule| rule.destination()).map(|destination| destination.bucket());
+    let bucket = on.and_then(|rule| rule.destination()).map(aws_sdk_s3::types::Destination::bucket);
     Ok(bucket.map(|arn| (arn.rsplit(':').next().unwrap_or(arn).to_owned(), configuration.role().to_owned())))
 }
 

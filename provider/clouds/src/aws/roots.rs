@@ -86,10 +86,7 @@ pub(super) async fn one(aws: &Aws, kind: Kind, id: &str, age: Duration) -> Resul
 pub(super) async fn mark(aws: &Aws, root: &Root, mark: &Mark) -> Result<()> {
     let (set, gone): (Tags, &[&str]) = match mark {
         Mark::Claim(claim) => (
-            Tags::from([
-                (tags::CLAIM.to_owned(), claim.0.clone()),
-                (tags::STATE.to_owned(), tags::UNFINISHED.to_owned()),
-            ]),
+            Tags::from([(tags::CLAIM.to_owned(), claim.0.clone()), (tags::STATE.to_owned(), tags::UNFINISHED.to_owned())]),
             &[tags::IN_STATE],
         ),
         Mark::Finished => (Tags::from([(tags::STATE.to_owned(), tags::FINISHED.to_owned())]), &[]),

@@ -44,13 +44,12 @@ impl<T: Send + Sync + 'static> Snapshot<T> {
             {
                 return Ok(Arc::clone(value));
             }
-            match state.flight.as_ref().and_then(WeakShared::upgrade) {
-                Some(flight) => flight,
-                None => {
-                    let flight = self.start(state.epoch, read()).shared();
-                    state.flight = flight.downgrade();
-                    flight
-                }
+            if let Some(flight) = state.flight.as_ref().and_then(WeakShared::upgrade) {
+                flight
+            } else {
+                let flight = self.start(state.epoch, read()).shared();
+                state.flight = flight.downgrade();
+                flight
             }
         };
         flight.await
@@ -93,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    const AGE: Duration = Duration::from_secs(60);
+    const AGE: Duration = Duration::from_mins(1);
 
     fn read(count: &Arc<AtomicUsize>) -> impl Future<Output = Result<usize>> + Send + 'static + use<> {
         let count = Arc::clone(count);

@@ -18,20 +18,15 @@ fn parts(network: Ipv4Net) -> Vec<Ipv4Net> {
 ///
 /// What stands keeps its part, so the same zones get the same parts whichever of them stand already. `None` where the
 /// network has no room left.
-pub(super) fn assign(
-    network: Ipv4Net,
-    standing: &[(String, Ipv4Net)],
-    zones: &[String],
-) -> Option<BTreeMap<String, Ipv4Net>> {
+pub(super) fn assign(network: Ipv4Net, standing: &[(String, Ipv4Net)], zones: &[String]) -> Option<BTreeMap<String, Ipv4Net>> {
     let mut taken: Vec<Ipv4Net> = standing.iter().map(|(_, range)| *range).collect();
     let mut assigned = BTreeMap::new();
     for zone in zones {
         if standing.iter().any(|(of, _)| of == zone) {
             continue;
         }
-        let part = parts(network)
-            .into_iter()
-            .find(|part| !taken.iter().any(|range| range.contains(part) || part.contains(range)))?;
+        let part =
+            parts(network).into_iter().find(|part| !taken.iter().any(|range| range.contains(part) || part.contains(range)))?;
         taken.push(part);
         assigned.insert(zone.clone(), part);
     }

@@ -112,19 +112,14 @@ pub(super) fn difference(found: &Tags, display: &str, user: &Tags) -> (Tags, Vec
 }
 
 pub(super) fn from_ec2(tags: &[aws_sdk_ec2::types::Tag]) -> Tags {
-    tags.iter()
-        .map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()))
-        .collect()
+    tags.iter().map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned())).collect()
 }
 
 pub(super) fn ec2(tags: &Tags) -> Vec<aws_sdk_ec2::types::Tag> {
     tags.iter().map(|(key, value)| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build()).collect()
 }
 
-pub(super) fn ec2_specification(
-    kind: aws_sdk_ec2::types::ResourceType,
-    tags: &Tags,
-) -> aws_sdk_ec2::types::TagSpecification {
+pub(super) fn ec2_specification(kind: aws_sdk_ec2::types::ResourceType, tags: &Tags) -> aws_sdk_ec2::types::TagSpecification {
     aws_sdk_ec2::types::TagSpecification::builder().resource_type(kind).set_tags(Some(ec2(tags))).build()
 }
 

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_said_with_its_size() {
-        let noise: Vec<u8> = (0..40_000u32).flat_map(|n| super::super::naming::digest(&[&n.to_string()], 2).into_bytes()).collect();
+        let noise: Vec<u8> =
+            (0..40_000u32).flat_map(|n| super::super::naming::digest(&[&n.to_string()], 2).into_bytes()).collect();
         let error = encode(&noise).unwrap_err();
         assert_eq!(error.limit, 16_384);
         assert!(error.size > 16_384);
