@@ -61,7 +61,7 @@ impl Run {
         let stdout = tokio::time::timeout(patience, self.stdout).await.ok().and_then(std::result::Result::ok).unwrap_or_default();
         let stderr = tokio::time::timeout(patience, self.stderr).await.ok().and_then(std::result::Result::ok).unwrap_or_default();
         let Ok(ended) = ended else {
-            let last: Vec<&str> = stdout.lines().chain(stderr.lines()).rev().take(8).collect();
+            let last: Vec<String> = stdout.lines().chain(stderr.lines()).rev().take(8).map(readable).collect();
             return Err(Error::TimedOut {
                 command: self.command,
                 limit,
@@ -77,6 +77,12 @@ impl Run {
             stderr,
         })
     }
+}
+
+/// What a line of machine-readable output says to a person.
+fn readable(line: &str) -> String {
+    let message: Option<Json> = serde_json::from_str(line).ok();
+    message.and_then(|message| message["@message"].as_str().map(str::to_owned)).unwrap_or_else(|| line.to_owned())
 }
 
 async fn collect(stream: Option<impl AsyncRead + Unpin>, messages: Option<mpsc::UnboundedSender<Json>>) -> String {

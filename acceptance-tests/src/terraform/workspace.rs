@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::{Error, Outcome, Result, Run, Tool, install};
 
 /// What no command of a test or of the quickstart should need.
-pub const LIMIT: Duration = Duration::from_mins(5);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// How the provider gets into a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
