@@ -44,7 +44,9 @@ fn environment(name: &str) -> Result<(), String> {
 fn account_ids(ids: &[Value<String>]) -> Result<(), String> {
     match ids.iter().filter_map(Value::as_str).find(|id| id.is_empty()) {
         Some(_) => Err("an account id is empty".to_owned()),
-        None if ids.is_empty() => Err("no account is given, so none could be used: expected at least one, or no list at all".to_owned()),
+        None if ids.is_empty() => {
+            Err("no account is given, so none could be used: expected at least one, or no list at all".to_owned())
+        }
         None => Ok(()),
     }
 }
@@ -58,16 +60,16 @@ impl tf_provider::Provider for Inferadb {
     type Config = ProviderModel;
     type Configured = Configured;
 
-    async fn configure(&self, _cx: &tf_provider::ConfigureContext, config: ProviderModel) -> Result<Arc<Configured>, Diagnostics> {
+    async fn configure(
+        &self,
+        _cx: &tf_provider::ConfigureContext,
+        config: ProviderModel,
+    ) -> Result<Arc<Configured>, Diagnostics> {
         let clouds = CloudSettings::new(&config.aws)?;
         Ok(Arc::new(Configured::new(config.environment, config.allowed_account_ids, config.default_tags, clouds)))
     }
 
     fn resources() -> Vec<Box<dyn tf_provider::ErasedResource<Configured>>> {
-        vec![
-            tf_provider::resource(RegionResource),
-            tf_provider::resource(ClusterResource),
-            tf_provider::resource(BackupResource),
-        ]
+        vec![tf_provider::resource(RegionResource), tf_provider::resource(ClusterResource), tf_provider::resource(BackupResource)]
     }
 }

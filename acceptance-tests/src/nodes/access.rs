@@ -15,7 +15,12 @@ impl Roles {
     /// Of a certificate's organisations; what is no role is left out.
     pub(super) fn of(organizations: &[String]) -> Self {
         let has = |role: &str| organizations.iter().any(|organization| organization == role);
-        Self { admin: has("os:admin"), operator: has("os:operator"), reader: has("os:reader"), etcd_backup: has("os:etcd:backup") }
+        Self {
+            admin: has("os:admin"),
+            operator: has("os:operator"),
+            reader: has("os:reader"),
+            etcd_backup: has("os:etcd:backup"),
+        }
     }
 
     /// Of anyone who comes to a node in maintenance mode.
@@ -32,9 +37,25 @@ pub(super) fn allows(roles: Roles, path: &str, talos: &str) -> bool {
     let method = path.rsplit('/').next().unwrap_or_default();
     let readers_see_etcd = versions::readers_see_etcd(talos);
     match method {
-        "ApplyConfiguration" | "Bootstrap" | "Copy" | "EtcdForfeitLeadership" | "EtcdLeaveCluster" | "EtcdRecover"
-        | "EtcdRemoveMemberByID" | "GenerateConfiguration" | "GenerateClientConfiguration" | "Kubeconfig" | "MetaWrite"
-        | "MetaDelete" | "Read" | "Reset" | "Rollback" | "Upgrade" | "Create" | "Destroy" | "Update" => false,
+        "ApplyConfiguration"
+        | "Bootstrap"
+        | "Copy"
+        | "EtcdForfeitLeadership"
+        | "EtcdLeaveCluster"
+        | "EtcdRecover"
+        | "EtcdRemoveMemberByID"
+        | "GenerateConfiguration"
+        | "GenerateClientConfiguration"
+        | "Kubeconfig"
+        | "MetaWrite"
+        | "MetaDelete"
+        | "Read"
+        | "Reset"
+        | "Rollback"
+        | "Upgrade"
+        | "Create"
+        | "Destroy"
+        | "Update" => false,
         "EtcdAlarmDisarm" | "EtcdDefragment" | "ImagePull" | "PacketCapture" | "Reboot" | "Restart" | "ServiceRestart"
         | "ServiceStart" | "ServiceStop" | "Shutdown" => roles.operator,
         "EtcdSnapshot" => roles.operator || roles.etcd_backup,

@@ -41,6 +41,14 @@ pub(super) struct Call {
     pub(super) roles: Roles,
 }
 
+impl Call {
+    /// Version of the node that answers.
+    pub(super) fn talos(&self) -> String {
+        let world = self.host.shared.look();
+        world.machines.get(&self.node).map(|machine| machine.disk.talos.clone()).unwrap_or_default()
+    }
+}
+
 /// Serves one call.
 pub(super) async fn serve(host: Arc<Host>, endpoint: String, caller: Caller, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
@@ -122,7 +130,8 @@ fn route(host: &Host, endpoint: &str, caller: &Caller, path: &str, headers: &Hea
     }
     let forwards = machine.is_control_plane();
     let is_local = |name: &String| {
-        name.parse::<IpAddr>().is_ok_and(|address| world.machine_at(address).is_some_and(|at| at.instance.instance_id == endpoint))
+        name.parse::<IpAddr>()
+            .is_ok_and(|address| world.machine_at(address).is_some_and(|at| at.instance.instance_id == endpoint))
             || *name == machine.hostname()
     };
     if !forwards {
@@ -144,16 +153,16 @@ fn route(host: &Host, endpoint: &str, caller: &Caller, path: &str, headers: &Hea
     }
     let key = machine.config.as_ref().map(super::MachineConfig::cluster_key).unwrap_or_default();
     let find = |name: &String| -> Target {
-        let refused = |message: String| Target { name: name.clone(), node: None, unreachable: Some(Status::unavailable(message)) };
-        let found = match name.parse::<IpAddr>() {
-            Ok(address) => world.machine_at(address),
-            Err(_) => {
-                let by_name = world.peers(&key).find(|peer| peer.hostname() == *name || peer.instance.private_dns_name == *name);
-                if by_name.is_none() {
-                    return refused("name resolver error: produced zero addresses".to_owned());
-                }
-                by_name
+        let refused =
+            |message: String| Target { name: name.clone(), node: None, unreachable: Some(Status::unavailable(message)) };
+        let found = if let Ok(address) = name.parse::<IpAddr>() {
+            world.machine_at(address)
+        } else {
+            let by_name = world.peers(&key).find(|peer| peer.hostname() == *name || peer.instance.private_dns_name == *name);
+            if by_name.is_none() {
+                return refused("name resolver error: produced zero addresses".to_owned());
             }
+            by_name
         };
         let dial = |why: &str| {
             refused(format!("connection error: desc = \"transport: Error while dialing: dial tcp {name}:50000: {why}\""))
@@ -210,7 +219,9 @@ async fn carry_out(host: &Arc<Host>, caller: &Caller, path: &str, message: &Byte
             for (target, outcome) in targets.into_iter().zip(answers) {
                 let metadata = Metadata { hostname: target.name.clone(), error: String::new(), status: None };
                 match outcome {
-                    Err(status) if streams => mixed.push(stream::iter([Ok(grpc::failure_inside(&target.name, &status, false))]).boxed()),
+                    Err(status) if streams => {
+                        mixed.push(stream::iter([Ok(grpc::failure_inside(&target.name, &status, false))]).boxed());
+                    }
                     Err(status) => unary.extend_from_slice(&grpc::failure_inside(&target.name, &status, true)),
                     Ok(Reply::One(message)) => unary.extend_from_slice(&grpc::with_metadata(&message, true, &metadata)),
                     Ok(Reply::Many(messages)) => mixed.push(
@@ -232,8 +243,19 @@ async fn carry_out(host: &Arc<Host>, caller: &Caller, path: &str, message: &Byte
 fn is_stream(path: &str) -> bool {
     matches!(
         path.rsplit('/').next().unwrap_or_default(),
-        "Copy" | "Dmesg" | "Events" | "EtcdSnapshot" | "Kubeconfig" | "List" | "DiskUsage" | "Logs" | "Read" | "PacketCapture"
-            | "ImageList" | "HealthCheck" | "Watch"
+        "Copy"
+            | "Dmesg"
+            | "Events"
+            | "EtcdSnapshot"
+            | "Kubeconfig"
+            | "List"
+            | "DiskUsage"
+            | "Logs"
+            | "Read"
+            | "PacketCapture"
+            | "ImageList"
+            | "HealthCheck"
+            | "Watch"
     )
 }
 
@@ -255,11 +277,7 @@ async fn answer(call: Call) -> Result<Reply, Status> {
     if !known {
         return Err(Status::unimplemented(format!("unknown method {method} for service {service}")));
     }
-    let talos = {
-        let world = call.host.shared.look();
-        world.machines.get(&call.node).map(|machine| machine.disk.talos.clone()).unwrap_or_default()
-    };
-    if !access::allows(call.roles, &call.path, &talos) {
+    if !access::allows(call.roles, &call.path, &call.talos()) {
         return Err(Status::permission_denied("not authorized"));
     }
     match service.as_str() {
@@ -285,8 +303,7 @@ fn detail(path: &str, message: &Bytes, plan: &Result<Route, Status>) -> Value {
             note("resource", format!("{namespace}/{kind}/{id}").into());
         }
     } else if path.ends_with("/ApplyConfiguration")
-        && let Ok(request) =
-            <proto::talos::machine::ApplyConfigurationRequest as prost::Message>::decode(message.clone())
+        && let Ok(request) = <proto::talos::machine::ApplyConfigurationRequest as prost::Message>::decode(message.clone())
     {
         note("mode", request.mode().as_str_name().into());
         note("dry_run", request.dry_run.into());

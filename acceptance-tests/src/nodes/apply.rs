@@ -18,15 +18,14 @@ const TRY_FOR: Duration = Duration::from_mins(1);
 
 /// Answers the call.
 pub(super) async fn answer(call: Call) -> Result<Reply, Status> {
-    let request =
-        ApplyConfigurationRequest::decode(call.message.clone()).map_err(|error| Status::internal(error.to_string()))?;
+    let request = ApplyConfigurationRequest::decode(call.message.clone()).map_err(|error| Status::internal(error.to_string()))?;
     let shared = Arc::clone(&call.host.shared);
     let asked = Mode::try_from(request.mode);
     if asked != Ok(Mode::Try) {
         shared.change(|world| world.booted(&call.node, call.boot).map(|machine| machine.trial = None));
     }
     shared.change(|world| world.configs.push(String::from_utf8_lossy(&request.data).into_owned()));
-    let config = machinery::load(shared.machinery.as_ref(), &request.data)
+    let config = machinery::load(&shared.libraries, &call.talos(), &request.data)
         .await
         .map_err(|error| Status::invalid_argument(error.to_string()))?;
     let (running, talos) = {
@@ -93,10 +92,8 @@ fn carry_out(
         Mode::NoReboot => set(&call.host, &call.node, call.boot, config),
         Mode::Try => {
             let wait = request.try_mode_timeout.map_or(TRY_FOR, |wait| Duration::try_from(wait).unwrap_or(TRY_FOR));
-            details.push_str(&format!(
-                "\nThe config is applied in 'try' mode and will be automatically reverted back in {}",
-                go_duration(wait)
-            ));
+            details.push_str("\nThe config is applied in 'try' mode and will be automatically reverted back in ");
+            details.push_str(&go_duration(wait));
             let trial = shared.change(|world| {
                 let machine = world.booted(&call.node, call.boot)?;
                 machine.trials += 1;

@@ -23,19 +23,19 @@ const UNPACKED_LIMIT: u64 = 8 << 20;
 pub(super) async fn run(host: Arc<Host>, id: String, boot: u64) {
     let shared = &host.shared;
     sleep(shared.timing.boot).await;
-    let (disk, user_data) = {
+    let (disk, user_data, talos) = {
         let world = shared.look();
         let Some(machine) = world.machines.get(&id) else { return };
-        (machine.disk.config.clone(), machine.instance.user_data.clone())
+        (machine.disk.config.clone(), machine.instance.user_data.clone(), machine.disk.talos.clone())
     };
     let config = match disk {
         Some(config) => config,
-        None if user_data.as_bytes().is_empty() => return maintain(&host, &id, boot).await,
+        None if user_data.as_bytes().is_empty() => return maintain(&host, &id, boot),
         None => {
             let loaded = match unpack(user_data.as_bytes()) {
                 Ok(bytes) => {
                     shared.change(|world| world.configs.push(String::from_utf8_lossy(&bytes).into_owned()));
-                    machinery::load(shared.machinery.as_ref(), &bytes).await.map_err(|error| error.to_string())
+                    machinery::load(&shared.libraries, &talos, &bytes).await.map_err(|error| error.to_string())
                 }
                 Err(error) => Err(format!("the user data cannot be unpacked: {error}")),
             };
@@ -63,7 +63,7 @@ fn unpack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 /// Without a config: an API that takes one from anyone.
-async fn maintain(host: &Arc<Host>, id: &str, boot: u64) {
+fn maintain(host: &Arc<Host>, id: &str, boot: u64) {
     let (hostname, addresses) = {
         let world = host.shared.look();
         let Some(machine) = world.machines.get(id) else { return };
@@ -81,7 +81,7 @@ async fn maintain(host: &Arc<Host>, id: &str, boot: u64) {
             machine.api = Some(Api { tls, maintenance: true });
         }
     });
-    listener::open(host, id, boot, Port::Talos { maintenance: true });
+    listener::open(host, id, boot, &Port::Talos { maintenance: true });
 }
 
 fn up(machine: &mut Machine, id: &'static str, started: &str) {
@@ -113,7 +113,11 @@ pub(super) async fn start(host: Arc<Host>, id: String, boot: u64, config: Machin
             machine.note_service("apid", "Waiting", "Waiting for service \"containerd\" to be \"up\", api certificates");
             if control_plane {
                 machine.note_service("etcd", "Starting", "Starting service");
-                machine.note_service("etcd", "Waiting", "Waiting for service \"cri\" to be \"up\", time sync, network, etcd spec");
+                machine.note_service(
+                    "etcd",
+                    "Waiting",
+                    "Waiting for service \"cri\" to be \"up\", time sync, network, etcd spec",
+                );
                 machine.note_service("etcd", "Preparing", "Running pre state");
             }
             machine.note_service("kubelet", "Starting", "Starting service");
@@ -121,7 +125,8 @@ pub(super) async fn start(host: Arc<Host>, id: String, boot: u64, config: Machin
             machine.note_service("kubelet", "Preparing", "Running pre state");
         }
     });
-    let api = if control_plane { serve_with(&host, &id, &config, config.talos_authority()) } else { signed(&host, &id, &config).await };
+    let api =
+        if control_plane { serve_with(&host, &id, &config, config.talos_authority()) } else { signed(&host, &id, &config).await };
     let api = match api {
         Ok(api) => api,
         Err(error) => {
@@ -140,7 +145,7 @@ pub(super) async fn start(host: Arc<Host>, id: String, boot: u64, config: Machin
             }
         }
     });
-    listener::open(&host, &id, boot, Port::Talos { maintenance: false });
+    listener::open(&host, &id, boot, &Port::Talos { maintenance: false });
     host.spawn(&id, kubelet::run(Arc::clone(&host), id.clone(), boot));
     if control_plane {
         host.spawn(&id, etcd_service::run(Arc::clone(&host), id.clone(), boot));

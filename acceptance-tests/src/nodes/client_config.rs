@@ -28,8 +28,14 @@ fn client(
     organizations: &[String],
     lifetime: time::Duration,
 ) -> Result<pki::Issued, Status> {
-    let subject =
-        Subject { common_name: name, organizations, names: &[], addresses: &[], usage: ExtendedKeyUsagePurpose::ClientAuth, lifetime };
+    let subject = Subject {
+        common_name: name,
+        organizations,
+        names: &[],
+        addresses: &[],
+        usage: ExtendedKeyUsagePurpose::ClientAuth,
+        lifetime,
+    };
     authority
         .ok_or(pki::PkiError::Authority)
         .and_then(|authority| pki::issue(authority, &subject))
@@ -53,7 +59,7 @@ pub(super) fn kubeconfig(call: &Call) -> Result<Reply, Status> {
         encoded(&admin.key_pem()),
     );
     let packed = tar_gz("kubeconfig", text.as_bytes()).map_err(|error| Status::internal(error.to_string()))?;
-    Ok(Reply::all(vec![Data { metadata: None, bytes: packed }], None))
+    Ok(Reply::all(&[Data { metadata: None, bytes: packed }], None))
 }
 
 fn tar_gz(name: &str, content: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -61,7 +61,10 @@ fn get(call: &Call) -> Result<Reply, Status> {
         return Ok(Reply::message(&GetResponse { resource: Some(definition) }));
     }
     let world = call.host.shared.look();
-    let found = world.machines.get(&call.node).and_then(|machine| machine.resources.read(&request.namespace, &request.r#type, &request.id));
+    let found = world
+        .machines
+        .get(&call.node)
+        .and_then(|machine| machine.resources.read(&request.namespace, &request.r#type, &request.id));
     match found {
         Some(resource) => Ok(Reply::message(&GetResponse { resource: Some(resource) })),
         None => Err(Status::not_found(format!(
@@ -93,8 +96,9 @@ fn list(call: &Call) -> Result<Reply, Status> {
     check(call, &request.namespace, &request.r#type)?;
     let world = call.host.shared.look();
     let found = world.machines.get(&call.node).map(|machine| machine.resources.list(&request.namespace, &request.r#type));
-    let messages = found.unwrap_or_default().into_iter().map(|resource| ListResponse { resource: Some(resource) }).collect();
-    Ok(Reply::all(messages, None))
+    let messages: Vec<ListResponse> =
+        found.unwrap_or_default().into_iter().map(|resource| ListResponse { resource: Some(resource) }).collect();
+    Ok(Reply::all(&messages, None))
 }
 
 fn is_of(event: &Event, namespace: &str, kind: &str, id: Option<&str>) -> bool {
@@ -180,10 +184,8 @@ fn watch(call: &Call) -> Result<Reply, Status> {
                     fresh
                 };
                 if !fresh.is_empty() {
-                    let messages: Vec<Result<Bytes, Status>> = fresh
-                        .into_iter()
-                        .map(|event| Ok(WatchResponse { event: vec![event] }.encode_to_vec().into()))
-                        .collect();
+                    let messages: Vec<Result<Bytes, Status>> =
+                        fresh.into_iter().map(|event| Ok(WatchResponse { event: vec![event] }.encode_to_vec().into())).collect();
                     return Some((stream::iter(messages), (changes, seen)));
                 }
                 changes.changed().await.ok()?;

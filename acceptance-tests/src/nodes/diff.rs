@@ -1,5 +1,7 @@
 //! The difference of two texts, as `diff -u` writes it.
 
+use std::fmt::Write;
+
 /// Lines around a change.
 const CONTEXT: usize = 3;
 /// Beyond this the middle is shown as replaced whole: the table of a difference grows with its square.
@@ -73,7 +75,7 @@ pub(super) fn unified(old: &str, new: &str) -> String {
         let (mut i, mut j) = (count(&steps[..from], Step::New), count(&steps[..from], Step::Old));
         let (old_lines, new_lines) = (count(&steps[from..to], Step::New), count(&steps[from..to], Step::Old));
         let start = |at: usize, lines: usize| if lines == 0 { at } else { at + 1 };
-        out.push_str(&format!("@@ -{},{old_lines} +{},{new_lines} @@\n", start(i, old_lines), start(j, new_lines)));
+        let _ = writeln!(out, "@@ -{},{old_lines} +{},{new_lines} @@", start(i, old_lines), start(j, new_lines));
         for step in &steps[from..to] {
             let (sign, line) = match step {
                 Step::Both => (' ', old[i]),

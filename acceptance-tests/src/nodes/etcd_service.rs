@@ -37,7 +37,8 @@ fn next(world: &World, id: &str) -> Option<Next> {
         return None;
     }
     let key = machine.config.as_ref()?.cluster_key();
-    let usable = |cluster: &usize| world.clusters[*cluster].owner == key && world.clusters[*cluster].has_quorum(&world.up(*cluster));
+    let usable =
+        |cluster: &usize| world.clusters[*cluster].owner == key && world.clusters[*cluster].has_quorum(&world.up(*cluster));
     (0..world.clusters.len()).find(usable).map(Next::Join)
 }
 

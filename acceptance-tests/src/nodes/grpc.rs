@@ -33,7 +33,7 @@ impl Reply {
     }
 
     /// A stream of messages that are known already, and how it ends.
-    pub(super) fn all<M: Message>(messages: Vec<M>, end: Option<Status>) -> Self {
+    pub(super) fn all<M: Message>(messages: &[M], end: Option<Status>) -> Self {
         let items: Vec<Result<Bytes, Status>> =
             messages.iter().map(|message| Ok(message.encode_to_vec().into())).chain(end.map(Err)).collect();
         Self::Many(stream::iter(items).boxed())
@@ -54,9 +54,7 @@ pub(super) fn message(body: &Bytes) -> Result<Bytes, Status> {
     }
     let length = u32::from_be_bytes([body[1], body[2], body[3], body[4]]) as usize;
     if length > MESSAGE_LIMIT {
-        return Err(Status::resource_exhausted(format!(
-            "grpc: received message larger than max ({length} vs. {MESSAGE_LIMIT})"
-        )));
+        return Err(Status::resource_exhausted(format!("grpc: received message larger than max ({length} vs. {MESSAGE_LIMIT})")));
     }
     if body.len() < 5 + length {
         return Err(Status::internal("the request's message is cut off"));

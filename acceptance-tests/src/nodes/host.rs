@@ -10,7 +10,8 @@ use tokio_util::task::TaskTracker;
 
 use super::boot;
 use super::machine::Machine;
-use super::machinery::Machinery;
+use super::machine_config::MachineConfig;
+use super::machinery::Libraries;
 use super::timing::Timing;
 use super::world::{BootFailure, Shared};
 use crate::instance_feed::{InstanceHost, InstanceStarted};
@@ -112,10 +113,10 @@ impl Drop for Ends {
 }
 
 impl NodeHost {
-    /// Nodes that write their calls into this ledger. Configs are checked by Talos' own library where
-    /// `TALOS_MACHINERY_CLI` names the program that asks it.
+    /// Nodes that write their calls into this ledger. Configs are checked by Talos' own library where `TALOS_MACHINERY_CLI`
+    /// (v1.13) and `TALOS_MACHINERY_CLI_V1_14` name programs that ask it.
     pub fn new(ledger: Ledger, timing: Timing) -> Self {
-        let shared = Arc::new(Shared::new(ledger, timing, Machinery::from_environment()));
+        let shared = Arc::new(Shared::new(ledger, timing, Libraries::from_environment()));
         let host = Arc::new_cyclic(|this| Host { shared, lives: Mutex::default(), this: this.clone() });
         Self { _ends: Arc::new(Ends(Arc::clone(&host))), host }
     }
@@ -193,7 +194,7 @@ impl InstanceHost for NodeHost {
         });
         if let Some(machine) = gone {
             let name = machine.nodename();
-            let key = machine.config.as_ref().map(|config| config.cluster_key()).unwrap_or_default();
+            let key = machine.config.as_ref().map(MachineConfig::cluster_key).unwrap_or_default();
             let notices = shared.timing.unreachable;
             tokio::spawn(async move {
                 tokio::time::sleep(notices).await;
@@ -201,7 +202,12 @@ impl InstanceHost for NodeHost {
                     let back = world.peers(&key).any(|peer| peer.nodename() == name);
                     for index in 0..world.clusters.len() {
                         if !back && world.clusters[index].owner == key {
-                            world.stores[index].set_ready(&name, false, "NodeStatusUnknown", "Kubelet stopped posting node status.");
+                            world.stores[index].set_ready(
+                                &name,
+                                false,
+                                "NodeStatusUnknown",
+                                "Kubelet stopped posting node status.",
+                            );
                         }
                     }
                 });

@@ -54,7 +54,11 @@ fn set(host: &Host, id: &str, boot: u64, up: bool) {
     });
 }
 
-fn parts(machine: &Machine, config: &MachineConfig, store: &Arc<KubeCluster>) -> Option<(ServingIdentity, Vec<Ipv4Addr>, Arc<KubeCluster>)> {
+fn parts(
+    machine: &Machine,
+    config: &MachineConfig,
+    store: &Arc<KubeCluster>,
+) -> Option<(ServingIdentity, Vec<Ipv4Addr>, Arc<KubeCluster>)> {
     let authority = config.kubernetes_authority()?;
     let addresses: Vec<Ipv4Addr> = std::iter::once(machine.instance.private_ip).chain(machine.instance.public_ip).collect();
     let mut names = config.api_server_sans();

@@ -30,8 +30,8 @@ pub(super) async fn run(host: Arc<Host>, id: String, boot: u64) {
         !machine.is_control_plane()
     });
     if worker {
-        listener::open(&host, &id, boot, Port::Ingress(30080));
-        listener::open(&host, &id, boot, Port::Ingress(30443));
+        listener::open(&host, &id, boot, &Port::Ingress(30080));
+        listener::open(&host, &id, boot, &Port::Ingress(30443));
     }
     let key = {
         let world = shared.look();
@@ -40,15 +40,21 @@ pub(super) async fn run(host: Arc<Host>, id: String, boot: u64) {
     loop {
         shared.until(|world| world.kubernetes_of(&key)).await;
         sleep(timing.register).await;
-        if shared.change(|world| with_store(world, &id, |store, node| store.register_node(node))) {
+        if shared.change(|world| with_store(world, &id, KubeCluster::register_node)) {
             break;
         }
     }
     loop {
         // With nothing that gives pods a network it stays as it is; a later config may bring it.
-        shared.until(|world| world.peers(&key).filter_map(|peer| peer.config.as_ref()).any(MachineConfig::brings_cni).then_some(())).await;
+        shared
+            .until(|world| world.peers(&key).filter_map(|peer| peer.config.as_ref()).any(MachineConfig::brings_cni).then_some(()))
+            .await;
         sleep(timing.ready).await;
-        if shared.change(|world| with_store(world, &id, |store, node| store.set_ready(&node.name, true, "KubeletReady", "kubelet is posting ready status"))) {
+        if shared.change(|world| {
+            with_store(world, &id, |store, node| {
+                store.set_ready(&node.name, true, "KubeletReady", "kubelet is posting ready status");
+            })
+        }) {
             break;
         }
         sleep(timing.ask).await;
@@ -95,7 +101,8 @@ fn registration(machine: &Machine, config: &MachineConfig) -> NodeRegistration {
     let mut taints = config.registration_taints();
     let mut annotations = BTreeMap::from([("cluster.talos.dev/node-id".to_owned(), machine.node_id.clone())]);
     let by_talos = config.node_taints().into_iter().map(|(key, value)| {
-        let (value, effect) = value.rsplit_once(':').map_or((String::new(), value.clone()), |(v, e)| (v.to_owned(), e.to_owned()));
+        let (value, effect) =
+            value.rsplit_once(':').map_or((String::new(), value.clone()), |(v, e)| (v.to_owned(), e.to_owned()));
         (key, value, effect)
     });
     let by_talos: Vec<(String, String, String)> = by_talos.collect();
@@ -125,18 +132,27 @@ fn registration(machine: &Machine, config: &MachineConfig) -> NodeRegistration {
         kubelet_version: config.kubelet_version(),
         ready: false,
         reason: "KubeletNotReady".to_owned(),
-        message: "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns \
+        message:
+            "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns \
                   error: cni plugin not initialized"
-            .to_owned(),
+                .to_owned(),
     }
 }
 
 /// What NodeRestriction leaves to kubelets.
 fn kubelet_may_set(key: &str) -> bool {
     const NAMED: &[&str] = &[
-        "kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "beta.kubernetes.io/arch", "beta.kubernetes.io/os",
-        "beta.kubernetes.io/instance-type", "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
-        "failure-domain.beta.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone", "node.kubernetes.io/instance-type",
+        "kubernetes.io/hostname",
+        "kubernetes.io/arch",
+        "kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+        "beta.kubernetes.io/os",
+        "beta.kubernetes.io/instance-type",
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/zone",
+        "failure-domain.beta.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+        "node.kubernetes.io/instance-type",
     ];
     let Some((domain, _)) = key.split_once('/') else { return true };
     let inside = |suffix: &str| domain == suffix || domain.ends_with(&format!(".{suffix}"));

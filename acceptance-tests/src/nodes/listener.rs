@@ -42,7 +42,7 @@ impl Port {
 }
 
 /// Listens on both of the instance's addresses for as long as the service is there.
-pub(super) fn open(host: &Arc<Host>, id: &str, boot: u64, port: Port) {
+pub(super) fn open(host: &Arc<Host>, id: &str, boot: u64, port: &Port) {
     let addresses: Vec<Ipv4Addr> = {
         let world = host.shared.look();
         let Some(machine) = world.machines.get(id) else { return };
@@ -124,13 +124,7 @@ async fn listen(host: &Arc<Host>, id: &str, address: (Ipv4Addr, u16), port: &Por
 }
 
 /// Serves one connection. When the boot ends it is neither answered nor closed.
-async fn connection(
-    host: Arc<Host>,
-    id: String,
-    stream: TcpStream,
-    port: Port,
-    frozen: CancellationToken,
-) {
+async fn connection(host: Arc<Host>, id: String, stream: TcpStream, port: Port, frozen: CancellationToken) {
     let served = async {
         match port {
             Port::Talos { .. } => talos(&host, &id, stream).await,

@@ -236,10 +236,9 @@ impl Machine {
         }
         service.health_since = SystemTime::now();
         let message = match &health {
-            Health::Unknown => None,
             Health::Good => Some("Health check successful".to_owned()),
             Health::Bad(message) if service.state == "Running" => Some(format!("Health check failed: {message}")),
-            Health::Bad(_) => None,
+            Health::Unknown | Health::Bad(_) => None,
         };
         service.health = health;
         if let Some(message) = message {
@@ -284,13 +283,12 @@ pub(super) fn uuid() -> String {
     let mut bytes: [u8; 16] = rand::random();
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 /// The identity that a node gives itself on its first boot.
 fn node_id() -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let bytes: [u8; 32] = rand::random();
-    (0..43).map(|place: usize| char::from(DIGITS[usize::from(bytes[place % 32].wrapping_add(place as u8)) % 62])).collect()
+    (0..43).map(|_| char::from(DIGITS[usize::from(rand::random::<u8>()) % DIGITS.len()])).collect()
 }

@@ -24,8 +24,7 @@ pub enum ConfigError {
 /// Talos' library joins several errors so.
 fn multierror(errors: &[String]) -> String {
     let count = if errors.len() == 1 { "1 error".to_owned() } else { format!("{} errors", errors.len()) };
-    let lines: String = errors.iter().map(|error| format!("\t* {error}\n")).collect();
-    format!("{count} occurred:\n{lines}\n")
+    format!("{count} occurred:\n\t* {}\n\n", errors.join("\n\t* "))
 }
 
 /// A certificate and, where the config has it, its key; both PEM.
@@ -131,7 +130,8 @@ impl MachineConfig {
                     errors.push("issuing Talos API CA key is not allowed on non-controlplane nodes (.machine.ca)".to_owned());
                 }
                 if has_key(self.kubernetes_authority()) {
-                    errors.push("issuing Kubernetes API CA key is not allowed on non-controlplane nodes (.cluster.ca)".to_owned());
+                    errors
+                        .push("issuing Kubernetes API CA key is not allowed on non-controlplane nodes (.cluster.ca)".to_owned());
                 }
                 if self.text(&["machine", "token"]).is_empty() {
                     errors.push("trustd token is required (.machine.token)".to_owned());
@@ -365,18 +365,37 @@ impl MachineConfig {
     pub(super) fn registration_labels(&self) -> BTreeMap<String, String> {
         let arguments = self.kubelet_arguments();
         let given = arguments.get("node-labels").cloned().unwrap_or_default();
-        given.split(',').filter_map(|label| label.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+        given
+            .split(',')
+            .filter_map(|label| label.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
     }
 
     /// Whether a node that runs `self` must reboot for `new`: true where they differ outside of what Talos takes at once
     /// (`CanApplyImmediate` of v1.8.0 and v1.13.9, which look at the main document only).
     pub(super) fn must_reboot_for(&self, new: &Self) -> bool {
         const MACHINE: &[&str] = &[
-            "ca", "acceptedCAs", "time", "certSANs", "install", "network", "sysfs", "sysctls", "logging", "controlPlane", "kubelet",
-            "kernel", "registries", "pods", "seccompProfiles", "nodeAnnotations", "nodeLabels", "nodeTaints",
+            "ca",
+            "acceptedCAs",
+            "time",
+            "certSANs",
+            "install",
+            "network",
+            "sysfs",
+            "sysctls",
+            "logging",
+            "controlPlane",
+            "kubelet",
+            "kernel",
+            "registries",
+            "pods",
+            "seccompProfiles",
+            "nodeAnnotations",
+            "nodeLabels",
+            "nodeTaints",
         ];
-        const FEATURES: &[&str] =
-            &["kubernetesTalosAPIAccess", "kubePrism", "hostDNS", "imageCache", "nodeAddressSortAlgorithm"];
+        const FEATURES: &[&str] = &["kubernetesTalosAPIAccess", "kubePrism", "hostDNS", "imageCache", "nodeAddressSortAlgorithm"];
         let rest = |config: &Self| {
             let mut document = config.main().cloned().unwrap_or_default();
             document.remove("debug");

@@ -18,12 +18,56 @@ use super::{apply, client_config, events, versions};
 
 /// Methods of v1.8; later ones have a few more, which nobody calls here.
 pub(super) const METHODS: &[&str] = &[
-    "ApplyConfiguration", "Bootstrap", "Containers", "Copy", "CPUInfo", "DiskStats", "DiskUsage", "Dmesg", "EtcdAlarmDisarm",
-    "EtcdAlarmList", "EtcdDefragment", "EtcdForfeitLeadership", "EtcdLeaveCluster", "EtcdMemberList", "EtcdRecover",
-    "EtcdRemoveMemberByID", "EtcdSnapshot", "EtcdStatus", "Events", "GenerateClientConfiguration", "GenerateConfiguration",
-    "Hostname", "ImageList", "ImagePull", "Kubeconfig", "List", "LoadAvg", "Logs", "LogsContainers", "Memory", "MetaDelete",
-    "MetaWrite", "Mounts", "Netstat", "NetworkDeviceStats", "PacketCapture", "Processes", "Read", "Reboot", "Reset", "Restart",
-    "Rollback", "ServiceList", "ServiceRestart", "ServiceStart", "ServiceStop", "Shutdown", "Stats", "SystemStat", "Upgrade",
+    "ApplyConfiguration",
+    "Bootstrap",
+    "Containers",
+    "Copy",
+    "CPUInfo",
+    "DiskStats",
+    "DiskUsage",
+    "Dmesg",
+    "EtcdAlarmDisarm",
+    "EtcdAlarmList",
+    "EtcdDefragment",
+    "EtcdForfeitLeadership",
+    "EtcdLeaveCluster",
+    "EtcdMemberList",
+    "EtcdRecover",
+    "EtcdRemoveMemberByID",
+    "EtcdSnapshot",
+    "EtcdStatus",
+    "Events",
+    "GenerateClientConfiguration",
+    "GenerateConfiguration",
+    "Hostname",
+    "ImageList",
+    "ImagePull",
+    "Kubeconfig",
+    "List",
+    "LoadAvg",
+    "Logs",
+    "LogsContainers",
+    "Memory",
+    "MetaDelete",
+    "MetaWrite",
+    "Mounts",
+    "Netstat",
+    "NetworkDeviceStats",
+    "PacketCapture",
+    "Processes",
+    "Read",
+    "Reboot",
+    "Reset",
+    "Restart",
+    "Rollback",
+    "ServiceList",
+    "ServiceRestart",
+    "ServiceStart",
+    "ServiceStop",
+    "Shutdown",
+    "Stats",
+    "SystemStat",
+    "Upgrade",
     "Version",
 ];
 
@@ -54,15 +98,19 @@ pub(super) async fn answer(call: Call, method: &str) -> Result<Reply, Status> {
     match method {
         "ApplyConfiguration" => apply::answer(call).await,
         "Bootstrap" => bootstrap(&call, control_plane),
-        "EtcdAlarmDisarm" => reached(&call, || wire::EtcdAlarmDisarmResponse { messages: vec![wire::EtcdAlarmDisarm::default()] }).await,
+        "EtcdAlarmDisarm" => {
+            reached(&call, || wire::EtcdAlarmDisarmResponse { messages: vec![wire::EtcdAlarmDisarm::default()] }).await
+        }
         "EtcdAlarmList" => reached(&call, || wire::EtcdAlarmListResponse { messages: vec![wire::EtcdAlarm::default()] }).await,
-        "EtcdDefragment" => reached(&call, || wire::EtcdDefragmentResponse { messages: vec![wire::EtcdDefragment::default()] }).await,
+        "EtcdDefragment" => {
+            reached(&call, || wire::EtcdDefragmentResponse { messages: vec![wire::EtcdDefragment::default()] }).await
+        }
         "EtcdForfeitLeadership" => forfeit(&call).await,
         "EtcdLeaveCluster" => leave(&call).await,
         "EtcdMemberList" => member_list(&call).await,
         "EtcdRemoveMemberByID" => remove(&call).await,
         "EtcdSnapshot" => match local(&call) {
-            Some(_) => Ok(Reply::all(vec![Data { metadata: None, bytes: vec![0; 4096] }], None)),
+            Some(_) => Ok(Reply::all(&[Data { metadata: None, bytes: vec![0; 4096] }], None)),
             None => hang().await,
         },
         "EtcdStatus" => status(&call).await,
@@ -87,7 +135,7 @@ pub(super) async fn answer(call: Call, method: &str) -> Result<Reply, Status> {
         "Version" => version(&call),
         "Logs" => logs(&call),
         "ImagePull" => image_pull(&decode(&call)?),
-        "ImageList" => image_list(&decode(&call)?),
+        "ImageList" => Ok(image_list(decode(&call)?)),
         "PacketCapture" => {
             // Its first field is the interface, as the first of this one is a service.
             let request: wire::ServiceRestartRequest = decode(&call)?;
@@ -96,7 +144,7 @@ pub(super) async fn answer(call: Call, method: &str) -> Result<Reply, Status> {
         "Netstat" => Err(Status::internal("runtime error: invalid memory address or nil pointer dereference")),
         "MetaWrite" => Ok(Reply::message(&wire::MetaWriteResponse { messages: vec![wire::MetaWrite::default()] })),
         "MetaDelete" => Ok(Reply::message(&wire::MetaDeleteResponse { messages: vec![wire::MetaDelete::default()] })),
-        "Copy" | "DiskUsage" | "Dmesg" | "List" => Ok(Reply::all(Vec::<Data>::new(), None)),
+        "Copy" | "DiskUsage" | "Dmesg" | "List" => Ok(Reply::all::<Data>(&[], None)),
         "Containers" | "CPUInfo" | "DiskStats" | "LoadAvg" | "LogsContainers" | "Memory" | "Mounts" | "NetworkDeviceStats"
         | "Processes" | "Stats" | "SystemStat" => {
             // One empty message: their figures are carried by nobody here.
@@ -413,9 +461,9 @@ fn read(call: &Call) -> Result<Reply, Status> {
         )),
         _ => None,
     })?;
-    let end = |status: Status| Ok(Reply::all(Vec::<Data>::new(), Some(status)));
+    let end = |status: Status| Ok(Reply::all::<Data>(&[], Some(status)));
     match content {
-        Some(content) => Ok(Reply::all(vec![Data { metadata: None, bytes: content.into_bytes() }], None)),
+        Some(content) => Ok(Reply::all(&[Data { metadata: None, bytes: content.into_bytes() }], None)),
         None if ["/", "/etc", "/proc", "/sys", "/var"].contains(&path.as_str()) => {
             end(Status::unknown("path must be a regular file"))
         }
@@ -464,15 +512,17 @@ fn reset(call: &Call) -> Result<Reply, Status> {
 
 fn logs(call: &Call) -> Result<Reply, Status> {
     let request: wire::LogsRequest = decode(call)?;
-    let end = |status: Status| Ok(Reply::all(Vec::<Data>::new(), Some(status)));
+    let end = |status: Status| Ok(Reply::all::<Data>(&[], Some(status)));
     if request.namespace == "k8s.io" {
         return end(Status::unknown(format!("container {:?} not found", request.id)));
     }
     let lines = call.see(|machine| {
-        machine.service(&request.id).map(|service| service.events.iter().map(|event| format!("{}\n", event.1)).collect::<Vec<_>>())
+        machine
+            .service(&request.id)
+            .map(|service| service.events.iter().map(|event| format!("{}\n", event.1)).collect::<Vec<_>>())
     })?;
     match lines {
-        Some(lines) => Ok(Reply::all(vec![Data { metadata: None, bytes: lines.concat().into_bytes() }], None)),
+        Some(lines) => Ok(Reply::all(&[Data { metadata: None, bytes: lines.concat().into_bytes() }], None)),
         None => end(Status::unknown(format!("log {:?} was not registered", request.id))),
     }
 }
@@ -491,7 +541,7 @@ fn image_pull(request: &wire::ImagePullRequest) -> Result<Reply, Status> {
     Ok(Reply::message(&wire::ImagePullResponse { messages: vec![wire::ImagePull::default()] }))
 }
 
-fn image_list(request: &wire::ImageListRequest) -> Result<Reply, Status> {
+fn image_list(request: wire::ImageListRequest) -> Reply {
     let end = (request.namespace == 0).then(|| Status::new(Code::InvalidArgument, "invalid namespace NS_UNKNOWN"));
-    Ok(Reply::all(Vec::<wire::ImageListResponse>::new(), end))
+    Reply::all::<wire::ImageListResponse>(&[], end)
 }

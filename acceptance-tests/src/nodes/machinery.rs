@@ -1,5 +1,6 @@
-//! Talos' own library, asked over standard input and output where `TALOS_MACHINERY_CLI` names the program
-//! (`acceptance-tests/tools/machinery`).
+//! Talos' own library, asked over standard input and output where the environment names the program
+//! (`acceptance-tests/tools/machinery`): `TALOS_MACHINERY_CLI` with the library of v1.13, `TALOS_MACHINERY_CLI_V1_14` with that of
+//! v1.14. A node asks the one of its own version; older nodes refuse in other words, so they ask none.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::machine_config::{ConfigError, MachineConfig};
+use super::versions;
 
 struct Process {
     child: Child,
@@ -31,9 +33,9 @@ pub(super) struct Machinery {
 }
 
 impl Machinery {
-    /// The program that the environment names.
-    pub(super) fn from_environment() -> Option<Self> {
-        let path = PathBuf::from(std::env::var_os("TALOS_MACHINERY_CLI").filter(|path| !path.is_empty())?);
+    /// The program that a variable names.
+    fn named(variable: &str) -> Option<Self> {
+        let path = PathBuf::from(std::env::var_os(variable).filter(|path| !path.is_empty())?);
         Some(Self { path, process: Arc::default() })
     }
 
@@ -79,9 +81,30 @@ impl Machinery {
     }
 }
 
-/// Loads a config as a node does: with Talos' own library where it is at hand, and always with our own reading.
-pub(super) async fn load(library: Option<&Machinery>, bytes: &[u8]) -> Result<MachineConfig, ConfigError> {
-    if let Some(library) = library {
+/// The libraries that are at hand.
+pub(super) struct Libraries {
+    v1_13: Option<Machinery>,
+    v1_14: Option<Machinery>,
+}
+
+impl Libraries {
+    /// Those that the environment names.
+    pub(super) fn from_environment() -> Self {
+        Self { v1_13: Machinery::named("TALOS_MACHINERY_CLI"), v1_14: Machinery::named("TALOS_MACHINERY_CLI_V1_14") }
+    }
+
+    fn of(&self, talos: &str) -> Option<&Machinery> {
+        match versions::minor(talos) {
+            0..=12 => None,
+            13 => self.v1_13.as_ref(),
+            _ => self.v1_14.as_ref(),
+        }
+    }
+}
+
+/// Loads a config as a node of this version does: with Talos' own library where it is at hand, else with our own reading.
+pub(super) async fn load(libraries: &Libraries, talos: &str, bytes: &[u8]) -> Result<MachineConfig, ConfigError> {
+    if let Some(library) = libraries.of(talos) {
         match library.load(bytes).await {
             Ok(Ok(())) => return MachineConfig::parse(bytes),
             Ok(Err(refused)) => return Err(refused),

@@ -20,7 +20,7 @@ pub(super) async fn answer(call: Call) -> Result<Reply, Status> {
         return Err(Status::unimplemented(format!("malformed method name: {:?}", call.path)));
     };
     match service {
-        "cosi.resource.State" if cosi_state::METHODS.contains(&method) => cosi_state::answer(&call, &method.to_owned()),
+        "cosi.resource.State" if cosi_state::METHODS.contains(&method) => cosi_state::answer(&call, method),
         "storage.StorageService" => Ok(Reply::message(&DisksResponse { messages: vec![Disks::default()] })),
         "machine.MachineService" => match method {
             "ApplyConfiguration" => apply(call).await,
@@ -42,8 +42,7 @@ pub(super) async fn answer(call: Call) -> Result<Reply, Status> {
 }
 
 async fn apply(call: Call) -> Result<Reply, Status> {
-    let request =
-        ApplyConfigurationRequest::decode(call.message.clone()).map_err(|error| Status::internal(error.to_string()))?;
+    let request = ApplyConfigurationRequest::decode(call.message.clone()).map_err(|error| Status::internal(error.to_string()))?;
     let mode = Mode::try_from(request.mode);
     let unsupported = match mode {
         Ok(Mode::Reboot | Mode::Auto | Mode::Try) => None,
@@ -56,13 +55,14 @@ async fn apply(call: Call) -> Result<Reply, Status> {
     }
     let shared = Arc::clone(&call.host.shared);
     shared.change(|world| world.configs.push(String::from_utf8_lossy(&request.data).into_owned()));
-    let config = machinery::load(shared.machinery.as_ref(), &request.data).await.map_err(|error| match error {
+    let config = machinery::load(&shared.libraries, &call.talos(), &request.data).await.map_err(|error| match error {
         ConfigError::Parse(message) => Status::unknown(format!("failed to parse config: {message}")),
         invalid @ ConfigError::Invalid(_) => Status::invalid_argument(format!("configuration validation failed: {invalid}")),
     })?;
     let mut answer = ApplyConfiguration::default();
     if request.dry_run {
-        "Dry run summary:\nNode is running in maintenance mode and does not have a config yet.".clone_into(&mut answer.mode_details);
+        "Dry run summary:\nNode is running in maintenance mode and does not have a config yet."
+            .clone_into(&mut answer.mode_details);
     } else {
         let (host, node, node_boot) = (Arc::clone(&call.host), call.node.clone(), call.boot);
         // A machine installs and reboots into the config; the answer is on its way by then.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use prost::Message;
 use proto::talos::cluster::{HealthCheckProgress, HealthCheckRequest};
+use proto::talos::inspect::{ControllerRuntimeDependenciesResponse, ControllerRuntimeDependency};
 use proto::talos::storage::{Disk, Disks, DisksResponse};
 use proto::talos::time::{Time, TimeRequest, TimeResponse};
 use tonic::Status;
@@ -31,20 +32,25 @@ pub(super) fn answer(call: &Call, service: &str, method: &str) -> Result<Reply, 
         }
         "time.TimeService" => {
             let request = TimeRequest::decode(call.message.clone()).unwrap_or_default();
-            let server = if method == "Time" || request.server.is_empty() { "169.254.169.123".to_owned() } else { request.server };
+            let server =
+                if method == "Time" || request.server.is_empty() { "169.254.169.123".to_owned() } else { request.server };
             let now: prost_types::Timestamp = std::time::SystemTime::now().into();
             let time = Time { metadata: None, server, localtime: Some(now), remotetime: Some(now) };
             Ok(Reply::message(&TimeResponse { messages: vec![time] }))
         }
         "inspect.InspectService" => {
-            Ok(Reply::message(&proto::talos::inspect::ControllerRuntimeDependenciesResponse { messages: vec![Default::default()] }))
+            let messages = vec![ControllerRuntimeDependency::default()];
+            Ok(Reply::message(&ControllerRuntimeDependenciesResponse { messages }))
         }
         _ => health_check(call),
     }
 }
 
+/// Says what is wrong with a cluster.
+type Check = fn(&World, &str) -> Option<String>;
+
 /// What is checked, in order, and what each waits for.
-const CHECKS: &[(&str, fn(&World, &str) -> Option<String>)] = &[
+const CHECKS: &[(&str, Check)] = &[
     ("etcd to be healthy", etcd),
     ("etcd members to be consistent across nodes", fine),
     ("etcd members to be control plane nodes", fine),
@@ -73,7 +79,9 @@ fn lacking(world: &World, key: &str, what: &str, lacks: impl Fn(&super::machine:
 }
 
 fn etcd(world: &World, key: &str) -> Option<String> {
-    lacking(world, key, "etcd is not healthy", |peer| peer.is_control_plane() && !peer.service("etcd").is_some_and(Service::is_up))
+    lacking(world, key, "etcd is not healthy", |peer| {
+        peer.is_control_plane() && !peer.service("etcd").is_some_and(Service::is_up)
+    })
 }
 
 fn kubelets(world: &World, key: &str) -> Option<String> {

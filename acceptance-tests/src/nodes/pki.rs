@@ -67,8 +67,7 @@ fn pem(label: &str, der: &[u8]) -> String {
         pem.push_str(&String::from_utf8_lossy(line));
         pem.push('\n');
     }
-    pem.push_str(&format!("-----END {label}-----\n"));
-    pem
+    pem + &format!("-----END {label}-----\n")
 }
 
 /// What a certificate says.
@@ -241,9 +240,9 @@ impl ClientCertVerifier for AsGoSays {
                 | CertificateError::NotValidYet
                 | CertificateError::NotValidYetContext { .. },
             ) => rustls::Error::InvalidCertificate(CertificateError::Expired),
-            rustls::Error::InvalidCertificate(CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. }) => {
-                rustls::Error::InvalidCertificate(CertificateError::BadEncoding)
-            }
+            rustls::Error::InvalidCertificate(
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+            ) => rustls::Error::InvalidCertificate(CertificateError::BadEncoding),
             // Authorities of all clusters have one name: another one's signature is what does not fit.
             rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
                 rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)

@@ -149,7 +149,7 @@ impl Binary {
         self.number(field, i64::from(value))
     }
 
-    fn inner(mut self, field: u32, inner: Self) -> Self {
+    fn inner(mut self, field: u32, inner: &Self) -> Self {
         prost::encoding::bytes::encode(field, &inner.0, &mut self.0);
         self
     }
@@ -157,7 +157,7 @@ impl Binary {
     fn address(self, field: u32, address: std::net::Ipv4Addr) -> Self {
         let mut inner = Self::default();
         prost::encoding::bytes::encode(1, &address.octets().to_vec(), &mut inner.0);
-        self.inner(field, inner)
+        self.inner(field, &inner)
     }
 }
 
@@ -273,13 +273,13 @@ impl Views {
         }
         for (name, reason) in &unmet {
             let _ = writeln!(yaml, "        - name: {name}\n          reason: {reason}");
-            status = status.inner(2, Binary::default().text(1, name).text(2, reason));
+            status = status.inner(2, &Binary::default().text(1, name).text(2, reason));
         }
         self.add(
             ("runtime", "MachineStatuses.runtime.talos.dev", "runtime.MachineStatusController"),
             "machine",
             yaml,
-            Binary::default().number(1, i64::from(machine.stage.number())).inner(2, status),
+            Binary::default().number(1, i64::from(machine.stage.number())).inner(2, &status),
         );
     }
 
@@ -295,7 +295,8 @@ impl Views {
             proto,
             version: Some(machine.config_version),
         });
-        let hostname_version = machine.resources.get("network", "HostnameStatuses.net.talos.dev", "hostname").map_or(1, |r| r.version);
+        let hostname_version =
+            machine.resources.get("network", "HostnameStatuses.net.talos.dev", "hostname").map_or(1, |r| r.version);
         let nodename = machine.nodename();
         self.add(
             ("k8s", "Nodenames.kubernetes.talos.dev", "k8s.NodenameController"),
@@ -485,7 +486,7 @@ impl Views {
                 .text(5, &system);
             if control_plane {
                 yaml.push_str("controlPlane:\n    port: 6443\n");
-                proto = proto.inner(6, Binary::default().number(1, 6443));
+                proto = proto.inner(6, &Binary::default().number(1, 6443));
             }
             self.add(("cluster", "Members.cluster.talos.dev", "cluster.MemberController"), hostname, yaml, proto);
         }

@@ -1,7 +1,7 @@
 //! In what Talos versions differ, as far as it shows from outside.
 
 /// Minor of `v1.13.9`; versions that cannot be read count as the newest.
-fn minor(version: &str) -> u32 {
+pub(super) fn minor(version: &str) -> u32 {
     let mut parts = version.trim_start_matches('v').split('.');
     match (parts.next(), parts.next().map(str::parse)) {
         (Some("1"), Some(Ok(minor))) => minor,

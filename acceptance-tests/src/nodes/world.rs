@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::etcd::Etcd;
 use super::machine::{Health, Machine, Stage};
-use super::machinery::Machinery;
+use super::machinery::Libraries;
 use super::timing::Timing;
 use crate::kube_api::KubeCluster;
 use crate::ledger::Ledger;
@@ -74,8 +74,9 @@ impl World {
         if !self.clusters[cluster].has_quorum(&self.up(cluster)) {
             return None;
         }
-        let serves =
-            |machine: &&Machine| machine.api_server && !machine.off && machine.disk.etcd.is_some_and(|data| data.cluster == cluster);
+        let serves = |machine: &&Machine| {
+            machine.api_server && !machine.off && machine.disk.etcd.is_some_and(|data| data.cluster == cluster)
+        };
         self.machines.values().find(serves).map(|machine| machine.instance.instance_id.as_str())
     }
 
@@ -88,9 +89,9 @@ impl World {
 
     /// Other machines of the same cluster.
     pub(super) fn peers(&self, key: &str) -> impl Iterator<Item = &Machine> {
-        self.machines.values().filter(move |machine| {
-            !machine.off && machine.config.as_ref().is_some_and(|config| config.cluster_key() == key)
-        })
+        self.machines
+            .values()
+            .filter(move |machine| !machine.off && machine.config.as_ref().is_some_and(|config| config.cluster_key() == key))
     }
 
     /// A machine in this boot, if the boot is not over.
@@ -169,15 +170,15 @@ impl World {
 pub(super) struct Shared {
     pub(super) ledger: Ledger,
     pub(super) timing: Timing,
-    pub(super) machinery: Option<Machinery>,
+    pub(super) libraries: Libraries,
     world: Mutex<World>,
     /// Bumped after every change.
     pub(super) changes: watch::Sender<u64>,
 }
 
 impl Shared {
-    pub(super) fn new(ledger: Ledger, timing: Timing, machinery: Option<Machinery>) -> Self {
-        Self { ledger, timing, machinery, world: Mutex::default(), changes: watch::Sender::new(0) }
+    pub(super) fn new(ledger: Ledger, timing: Timing, libraries: Libraries) -> Self {
+        Self { ledger, timing, libraries, world: Mutex::default(), changes: watch::Sender::new(0) }
     }
 
     /// A look, without a change.

@@ -15,7 +15,9 @@ use crate::world::World;
 
 fn decode(folder: &Path, name: &str, value: &Json) -> PathBuf {
     let path = folder.join(name);
-    fs::write(&path, STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+    let pem = String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+    // Talos has a label of its own for what openssl knows as `PRIVATE KEY`.
+    fs::write(&path, pem.replace("ED25519 PRIVATE KEY", "PRIVATE KEY")).unwrap();
     path
 }
 

@@ -40,6 +40,13 @@ async fn the_second_of_two_directories_is_told_to_import_the_cluster() {
     let second = first.copy().unwrap();
     let import = second.run(&["import", "-no-color", "inferadb_region.nyc1", "test/nyc1"]).await.unwrap();
     assert_eq!(import.code, Some(0), "{}{}", import.stdout, import.stderr);
-    second.apply().await.unwrap().fails().says(&["import", "inferadb_cluster", "test/nyc1/demo"]);
+    let id = "test/aws/us-east-1/nyc1/demo";
+    second.apply().await.unwrap().fails().says(&["terraform import inferadb_cluster.", id]);
+    assert_eq!(world.inventory().await.machines(), machines);
+
+    // The import that the error names is the way on.
+    let import = second.run(&["import", "-no-color", "inferadb_cluster.demo", id]).await.unwrap();
+    assert_eq!(import.code, Some(0), "{}{}", import.stdout, import.stderr);
+    second.plan().await.unwrap().is_empty_plan();
     assert_eq!(world.inventory().await.machines(), machines);
 }

@@ -93,7 +93,9 @@ impl Secrets {
             let content = line.trim_start_matches(' ');
             let indent = line.len() - content.len();
             let mut replaced = None;
-            if let Some((key, value)) = content.split_once(':').filter(|(key, _)| !key.starts_with(['#', '-']) && !key.contains(' ')) {
+            if let Some((key, value)) =
+                content.split_once(':').filter(|(key, _)| !key.starts_with(['#', '-']) && !key.contains(' '))
+            {
                 path.retain(|(at, _)| *at < indent);
                 let above: Vec<&str> = path.iter().map(|(_, name)| name.as_str()).collect();
                 let authority = match above.as_slice() {

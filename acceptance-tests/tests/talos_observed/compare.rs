@@ -20,7 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Makes the call; `Some` says what is different.
 pub(crate) async fn step(nodes: &Nodes, scenario: &Scenario, step: &Step) -> Option<String> {
-    let Some(credentials) = Credentials::read(&step.credentials) else { return Some("credentials that are not known".to_owned()) };
+    let Some(credentials) = Credentials::read(&step.credentials) else {
+        return Some("credentials that are not known".to_owned());
+    };
     let members = recorded_members(scenario);
     let message = request::encode(nodes, step, &members).await;
     let metadata: Vec<(String, String)> = step.metadata.iter().map(|(name, value)| (name.clone(), nodes.ours(value))).collect();
@@ -105,7 +107,8 @@ fn contents(nodes: &Nodes, step: &Step, answer: &Answer) -> Option<String> {
     match (step.service.as_str(), step.method.as_str()) {
         ("machine.MachineService", "ApplyConfiguration") => {
             let ours = machine::ApplyConfigurationResponse::decode(first).ok()?;
-            let recorded: Vec<(i32, String)> = messages().iter().map(|message| (mode(&message["mode"]), details(&message["mode_details"]))).collect();
+            let recorded: Vec<(i32, String)> =
+                messages().iter().map(|message| (mode(&message["mode"]), details(&message["mode_details"]))).collect();
             let ours: Vec<(i32, String)> =
                 ours.messages.iter().map(|message| (message.mode, details(&message.mode_details.as_str().into()))).collect();
             different(&recorded, &ours)
@@ -116,7 +119,11 @@ fn contents(nodes: &Nodes, step: &Step, answer: &Answer) -> Option<String> {
                 .iter()
                 .map(|message| {
                     let metadata = &message["metadata"];
-                    (text(&message["hostname"]), text(&metadata["hostname"]), metadata["status"]["code"].as_i64().unwrap_or_default())
+                    (
+                        text(&message["hostname"]),
+                        text(&metadata["hostname"]),
+                        metadata["status"]["code"].as_i64().unwrap_or_default(),
+                    )
                 })
                 .collect();
             let mut ours: Vec<(String, String, i64)> = ours
@@ -124,7 +131,11 @@ fn contents(nodes: &Nodes, step: &Step, answer: &Answer) -> Option<String> {
                 .into_iter()
                 .map(|message| {
                     let metadata = message.metadata.unwrap_or_default();
-                    (message.hostname, nodes.theirs(&metadata.hostname), metadata.status.map_or(0, |status| i64::from(status.code)))
+                    (
+                        message.hostname,
+                        nodes.theirs(&metadata.hostname),
+                        metadata.status.map_or(0, |status| i64::from(status.code)),
+                    )
                 })
                 .collect();
             recorded.sort();
@@ -138,8 +149,12 @@ fn contents(nodes: &Nodes, step: &Step, answer: &Answer) -> Option<String> {
                 .flat_map(|message| message["members"].as_array().cloned().unwrap_or_default())
                 .map(|member| (text(&member["hostname"]), member["is_learner"] == true))
                 .collect();
-            let mut ours: Vec<(String, bool)> =
-                ours.messages.into_iter().flat_map(|message| message.members).map(|member| (member.hostname, member.is_learner)).collect();
+            let mut ours: Vec<(String, bool)> = ours
+                .messages
+                .into_iter()
+                .flat_map(|message| message.members)
+                .map(|member| (member.hostname, member.is_learner))
+                .collect();
             recorded.sort();
             ours.sort();
             different(&recorded, &ours)
@@ -157,18 +172,27 @@ fn contents(nodes: &Nodes, step: &Step, answer: &Answer) -> Option<String> {
             let kind = step.request["type"].as_str().unwrap_or_default();
             COMPLETE.contains(&kind).then(|| different(&recorded.len(), &answer.messages.len()))?
         }
-        ("cosi.resource.State", "Watch") => None,
         _ => None,
     }
 }
 
 /// Types of which a simulated node has as many as the recorded one.
-const COMPLETE: &[&str] = &["Members.cluster.talos.dev", "Nodenames.kubernetes.talos.dev", "EtcdMembers.etcd.talos.dev", "MachineTypes.config.talos.dev"];
+const COMPLETE: &[&str] = &[
+    "Members.cluster.talos.dev",
+    "Nodenames.kubernetes.talos.dev",
+    "EtcdMembers.etcd.talos.dev",
+    "MachineTypes.config.talos.dev",
+];
 
 /// Types whose text is compared: nothing in it is random, timed or the container's.
 const COMPARED: &[&str] = &[
-    "MachineTypes.config.talos.dev", "Nodenames.kubernetes.talos.dev", "HostnameStatuses.net.talos.dev",
-    "MachineStatuses.runtime.talos.dev", "Services.v1alpha1.talos.dev", "SecurityStates.talos.dev", "NodeIPs.kubernetes.talos.dev",
+    "MachineTypes.config.talos.dev",
+    "Nodenames.kubernetes.talos.dev",
+    "HostnameStatuses.net.talos.dev",
+    "MachineStatuses.runtime.talos.dev",
+    "Services.v1alpha1.talos.dev",
+    "SecurityStates.talos.dev",
+    "NodeIPs.kubernetes.talos.dev",
 ];
 
 fn resource(nodes: &Nodes, recorded: &Value, ours: &cosi::Resource) -> Option<String> {

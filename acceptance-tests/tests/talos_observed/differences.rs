@@ -4,10 +4,16 @@ use crate::recording::Step;
 
 /// Scenarios that are not replayed, and why.
 const NOT_REPLAYED: &[(&str, &str)] = &[
-    ("bootstrap/bootstrap-on-two-nodes", "its second Bootstrap meets a node that has just begun to join: a matter of milliseconds"),
+    (
+        "bootstrap/bootstrap-on-two-nodes",
+        "its second Bootstrap meets a node that has just begun to join: a matter of milliseconds",
+    ),
     ("config-apply/label-with-mode-reboot", "in a container the process ends, where a machine reboots; the restart was by hand"),
     ("config-apply/label-staged-and-restart", "the container was restarted by hand between its steps"),
-    ("config-apply/hostname-no-reboot", "the container's host name is Docker's, and the last config renames the node for all that follow"),
+    (
+        "config-apply/hostname-no-reboot",
+        "the container's host name is Docker's, and the last config renames the node for all that follow",
+    ),
     ("etcd/a-fresh-node-with-the-same-name-joins", "only timelines were recorded"),
     ("etcd/the-removed-member-comes-back-with-its-data", "needs a removed member to be started again between its steps"),
     ("etcd/remove-a-dead-learner", "needs a node that dies while it is a learner"),

@@ -4,7 +4,13 @@
 //! The recordings lie in `../shared/talos-observed` beside the repository, or where `TALOS_OBSERVED_DIR` says; without
 //! them the test says that it is skipped. What a node in a container does otherwise than a machine stands in
 //! [`differences`].
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on must fail"
+)]
 
 mod authority;
 mod client;
@@ -71,7 +77,9 @@ impl Replay {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_simulator_answers_as_recorded() {
     let Some(recordings) = Recordings::find() else {
-        println!("skipped: no recordings of real nodes: `TALOS_OBSERVED_DIR` is not set, and `../shared/talos-observed` is not there");
+        println!(
+            "skipped: no recordings of real nodes: `TALOS_OBSERVED_DIR` is not set, and `../shared/talos-observed` is not there"
+        );
         return;
     };
     let mut replay = Replay { recordings, scenarios: 0, calls: 0, wrong: Vec::new() };
@@ -97,7 +105,8 @@ async fn the_simulator_answers_as_recorded() {
 
     let three = three(72, &replay.recordings).await;
     replay.topic(&three, "join", |_| true).await;
-    for topic in ["routing", "services", "machine", "storage", "health", "events", "lifecycle", "config-dry-run", "config-apply"] {
+    for topic in ["routing", "services", "machine", "storage", "health", "events", "lifecycle", "config-dry-run", "config-apply"]
+    {
         replay.topic(&three, topic, |_| true).await;
     }
     replay.topic(&three, "etcd", |name| !["leave-of-a-member", "one-of-three-crashes"].contains(&name)).await;
@@ -147,14 +156,17 @@ async fn userdata(replay: &mut Replay) {
         ("missing-cluster-secret", Some(good.replace("    secret:", "    # secret:")), true),
     ];
     for (name, text, opens) in cases {
-        let scenario = replay.recordings.topic("userdata").into_iter().find(|scenario| scenario.name == *name).expect("the scenario");
+        let scenario =
+            replay.recordings.topic("userdata").into_iter().find(|scenario| scenario.name == *name).expect("the scenario");
         assert_eq!(scenario.ends_reachable(), *opens, "the recording of `{name}` says otherwise");
         let nodes = Nodes::start_with(74, &replay.recordings, "g1", 32, text.clone().unwrap_or_default()).await;
         if *opens {
             nodes.reachable("g1").await;
             let maintenance = text.as_ref().is_some_and(String::is_empty);
             let credentials = if maintenance { Credentials::insecure() } else { Credentials::admin() };
-            let answer = nodes.call("g1", &credentials, "cosi.resource.State", "Get", &[], request::machine_status(), Duration::from_secs(5)).await;
+            let answer = nodes
+                .call("g1", &credentials, "cosi.resource.State", "Get", &[], request::machine_status(), Duration::from_secs(5))
+                .await;
             if answer.code != "OK" {
                 replay.wrong.push(format!("userdata/{name}: {} {}", answer.code, answer.message));
             }

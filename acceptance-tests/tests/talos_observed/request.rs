@@ -38,7 +38,9 @@ pub(crate) async fn encode(nodes: &Nodes, step: &Step, members: &[(u64, String)]
     let message = match step.method.as_str() {
         "ApplyConfiguration" => {
             let mode = match &request["mode"] {
-                Value::String(name) => machine::apply_configuration_request::Mode::from_str_name(name).map_or(0, |mode| mode as i32),
+                Value::String(name) => {
+                    machine::apply_configuration_request::Mode::from_str_name(name).map_or(0, |mode| mode as i32)
+                }
                 other => i32::try_from(other.as_i64().unwrap_or_default()).unwrap_or_default(),
             };
             machine::ApplyConfigurationRequest {
@@ -49,7 +51,9 @@ pub(crate) async fn encode(nodes: &Nodes, step: &Step, members: &[(u64, String)]
             }
             .encode_to_vec()
         }
-        "Bootstrap" => machine::BootstrapRequest { recover_etcd: flag("recover_etcd"), recover_skip_hash_check: false }.encode_to_vec(),
+        "Bootstrap" => {
+            machine::BootstrapRequest { recover_etcd: flag("recover_etcd"), recover_skip_hash_check: false }.encode_to_vec()
+        }
         "EtcdMemberList" => machine::EtcdMemberListRequest { query_local: flag("query_local") }.encode_to_vec(),
         "EtcdRemoveMemberByID" => {
             let recorded: u64 = text("member_id").parse().unwrap_or_default();
@@ -65,13 +69,13 @@ pub(crate) async fn encode(nodes: &Nodes, step: &Step, members: &[(u64, String)]
         "PacketCapture" => machine::ServiceRestartRequest { id: text("interface") }.encode_to_vec(),
         "Read" => machine::ReadRequest { path: text("path") }.encode_to_vec(),
         "Logs" => machine::LogsRequest { namespace: text("namespace"), id: text("id"), ..Default::default() }.encode_to_vec(),
-        "Events" => {
-            machine::EventsRequest { tail_events: number("tail_events"), tail_id: text("tail_id"), ..Default::default() }.encode_to_vec()
+        "Events" => machine::EventsRequest { tail_events: number("tail_events"), tail_id: text("tail_id"), ..Default::default() }
+            .encode_to_vec(),
+        "GenerateClientConfiguration" => machine::GenerateClientConfigurationRequest {
+            roles: texts(&request["roles"]),
+            crt_ttl: duration(&request["crt_ttl"]),
         }
-        "GenerateClientConfiguration" => {
-            machine::GenerateClientConfigurationRequest { roles: texts(&request["roles"]), crt_ttl: duration(&request["crt_ttl"]) }
-                .encode_to_vec()
-        }
+        .encode_to_vec(),
         "ImageList" | "ImagePull" => {
             let namespace = match request["namespace"].as_str() {
                 Some("NS_SYSTEM") => 1,

@@ -79,7 +79,7 @@ impl Resource for BackupResource {
         _planned: Remake,
         plan: BackupModel,
     ) -> Result<(BackupModel, ()), Diagnostics> {
-        Ok((apply::create(cx, plan).await?, ()))
+        Ok((Box::pin(apply::create(cx, plan)).await?, ()))
     }
 
     async fn read(
@@ -88,7 +88,7 @@ impl Resource for BackupResource {
         _private: Option<()>,
         state: BackupModel,
     ) -> Result<Option<(BackupModel, Option<()>)>, Diagnostics> {
-        Ok(read::read(cx, state).await?.map(|model| (model, None)))
+        Ok(Box::pin(read::read(cx, state)).await?.map(|model| (model, None)))
     }
 
     async fn update(
@@ -99,7 +99,7 @@ impl Resource for BackupResource {
         prior: BackupModel,
         plan: BackupModel,
     ) -> Result<(BackupModel, ()), Diagnostics> {
-        Ok((apply::update(cx, &prior, plan).await?, ()))
+        Ok((Box::pin(apply::update(cx, &prior, plan)).await?, ()))
     }
 
     async fn delete(

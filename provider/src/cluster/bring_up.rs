@@ -62,7 +62,12 @@ impl Fleet<'_> {
 
     /// Machines for all wanted nodes. The first control-plane machine of a new cluster is made before any other, since its user
     /// data remembers the secrets; the others at once. A failure lets what is under way end, so that the row names all that exists.
-    pub(super) async fn make_machines(&self, plan: &ClusterModel, standing: Vec<Machine>, which: Standing) -> Result<Machines, Diagnostics> {
+    pub(super) async fn make_machines(
+        &self,
+        plan: &ClusterModel,
+        standing: Vec<Machine>,
+        which: Standing,
+    ) -> Result<Machines, Diagnostics> {
         let nodes = wanted(plan);
         let types = self.site.machine_types(&nodes);
         let fingerprint = self.blueprint.machine_fingerprint();
@@ -142,7 +147,8 @@ impl Fleet<'_> {
             let doing = format!("Cannot find an image for machine type `{name}`");
             let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
             let machine_type = self.site.cloud.machine_type(name).await.map_err(failed)?.ok_or_else(|| {
-                Diagnostic::error(format!("`{name}` is no machine type of `{}`", self.site.region_id.place)).detail("No machine was made.")
+                Diagnostic::error(format!("`{name}` is no machine type of `{}`", self.site.region_id.place))
+                    .detail("No machine was made.")
             })?;
             let image = self.site.cloud.image(version, &machine_type.architecture, plan.image.as_str()).await.map_err(failed)?;
             images.insert(name.clone(), image.id);
@@ -193,8 +199,9 @@ impl Fleet<'_> {
         }
         let (reduced, _) = config.without_inline_manifests();
         self.site.cloud.check_user_data(reduced.to_yaml().as_bytes()).map_err(|error| {
-            Diagnostic::error("The machine config is too large to boot from")
-                .detail(format!("Even without its inline manifests {error}. Make the patches smaller. No machine was made with it."))
+            Diagnostic::error("The machine config is too large to boot from").detail(format!(
+                "Even without its inline manifests {error}. Make the patches smaller. No machine was made with it."
+            ))
         })?;
         Ok(reduced)
     }
@@ -202,21 +209,26 @@ impl Fleet<'_> {
     /// Control-plane machines behind the API load balancer, exactly.
     pub(super) async fn serve_control_plane(&self, machines: &Machines) -> Result<(), Diagnostics> {
         let ids = ids_of(machines, MachineRole::ControlPlane);
-        self.site
-            .cloud
-            .set_targets(&self.cluster.api_target_group_ids, &ids)
-            .await
-            .map_err(|error| diagnostics::cloud("Cannot register the control-plane nodes at the API load balancer", &error).into())
+        self.site.cloud.set_targets(&self.cluster.api_target_group_ids, &ids).await.map_err(|error| {
+            diagnostics::cloud("Cannot register the control-plane nodes at the API load balancer", &error).into()
+        })
     }
 
     /// Workers behind the region's ingress load balancer where this cluster serves it; else none of them, where it did.
-    pub(super) async fn serve_ingress(&self, plan: &ClusterModel, machines: &Machines, served_before: bool) -> Result<(), Diagnostics> {
+    pub(super) async fn serve_ingress(
+        &self,
+        plan: &ClusterModel,
+        machines: &Machines,
+        served_before: bool,
+    ) -> Result<(), Diagnostics> {
         let serves = plan.ingress.known() == Some(&true);
         if !serves && !served_before {
             return Ok(());
         }
         let Some(ingress) = &self.site.region.ingress else { return Ok(()) };
-        let failed = |error: clouds::Error| Diagnostics::from(diagnostics::cloud("Cannot register the workers at the region's ingress load balancer", &error));
+        let failed = |error: clouds::Error| {
+            Diagnostics::from(diagnostics::cloud("Cannot register the workers at the region's ingress load balancer", &error))
+        };
         let cloud = self.site.cloud.as_ref();
         cloud.allow_ingress(self.cluster, &self.site.region, serves).await.map_err(failed)?;
         let ids = if serves { ids_of(machines, MachineRole::Worker) } else { Vec::new() };
@@ -229,7 +241,8 @@ impl Fleet<'_> {
 
     /// The Kubernetes API, through the cluster's endpoint.
     fn kubernetes(&self) -> Result<Cluster, Diagnostics> {
-        let identity = Identity::kubernetes_admin(self.blueprint.bundle(), RUN_LIFETIME).map_err(|error| broken_identity(&error.to_string()))?;
+        let identity = Identity::kubernetes_admin(self.blueprint.bundle(), RUN_LIFETIME)
+            .map_err(|error| broken_identity(&error.to_string()))?;
         Cluster::new(&endpoint(&self.cluster.api_address), &identity).map_err(|error| broken_identity(&error.to_string()))
     }
 
@@ -259,7 +272,8 @@ pub(super) fn credentials(model: &ClusterModel, bundle: &Bundle) -> Result<(Stri
         .collect();
     let failed = |error: &dyn std::fmt::Display| broken_identity(&error.to_string());
     let kubeconfig = credentials::admin_kubeconfig(bundle, name, server, ROW_LIFETIME).map_err(|error| failed(&error))?;
-    let talosconfig = credentials::admin_talosconfig(bundle, name, &[api], &nodes, ROW_LIFETIME).map_err(|error| failed(&error))?;
+    let talosconfig =
+        credentials::admin_talosconfig(bundle, name, &[api], &nodes, ROW_LIFETIME).map_err(|error| failed(&error))?;
     Ok((kubeconfig.to_string(), talosconfig.to_string()))
 }
 
@@ -313,7 +327,13 @@ pub(super) enum Begun {
 }
 
 /// From machines that were just made (or left by an earlier create) to a healthy cluster.
-pub(super) async fn start(fleet: &Fleet<'_>, plan: &ClusterModel, machines: &Machines, begun: Begun, deadline: std::time::Instant) -> Result<(), Diagnostics> {
+pub(super) async fn start(
+    fleet: &Fleet<'_>,
+    plan: &ClusterModel,
+    machines: &Machines,
+    begun: Begun,
+    deadline: std::time::Instant,
+) -> Result<(), Diagnostics> {
     let until = Instant::from_std(deadline);
     let clients = fleet.talos()?;
     let voters = control_plane(machines);
@@ -328,7 +348,13 @@ pub(super) async fn start(fleet: &Fleet<'_>, plan: &ClusterModel, machines: &Mac
 }
 
 /// The node that is asked to bootstrap: the one that was tagged for it before, else the first, which is tagged now.
-async fn choose(fleet: &Fleet<'_>, clients: &Clients, machines: &Machines, begun: Begun, until: Instant) -> Result<String, Diagnostics> {
+async fn choose(
+    fleet: &Fleet<'_>,
+    clients: &Clients,
+    machines: &Machines,
+    begun: Begun,
+    until: Instant,
+) -> Result<String, Diagnostics> {
     let control_plane: Vec<&Machine> = machines.values().filter(|machine| machine.role == MachineRole::ControlPlane).collect();
     if let Some(chosen) = control_plane.iter().find(|machine| machine.tags.contains_key(BOOTSTRAP_TAG)) {
         return reach(chosen);
@@ -358,7 +384,9 @@ async fn choose(fleet: &Fleet<'_>, clients: &Clients, machines: &Machines, begun
 
 fn reach(machine: &Machine) -> Result<String, Diagnostics> {
     address(machine).map(|address| address.to_string()).ok_or_else(|| {
-        Diagnostic::error(format!("Machine `{}` has no address", machine.id)).detail("It was stopped, or lost its network interface.").into()
+        Diagnostic::error(format!("Machine `{}` has no address", machine.id))
+            .detail("It was stopped, or lost its network interface.")
+            .into()
     })
 }
 
@@ -406,7 +434,12 @@ fn note_config(fleet: &Fleet<'_>, name: &str, config: &MachineConfig, reboots: i
 
 /// Every machine running and ready, all etcd members voters, the Kubernetes API ready through the endpoint, every node registered;
 /// nodes Ready where the config brings a CNI.
-pub(super) async fn wait_healthy(fleet: &Fleet<'_>, plan: &ClusterModel, machines: &Machines, deadline: std::time::Instant) -> Result<(), Diagnostics> {
+pub(super) async fn wait_healthy(
+    fleet: &Fleet<'_>,
+    plan: &ClusterModel,
+    machines: &Machines,
+    deadline: std::time::Instant,
+) -> Result<(), Diagnostics> {
     let until = Instant::from_std(deadline);
     let clients = fleet.talos()?;
     let kubernetes = fleet.kubernetes()?;
@@ -426,7 +459,12 @@ pub(super) async fn wait_healthy(fleet: &Fleet<'_>, plan: &ClusterModel, machine
 
 /// Gives each standing node the config that the plan shows for it: control-plane nodes one at a time, then workers, those that
 /// reboot one at a time and drained.
-pub(super) async fn change_configs(fleet: &Fleet<'_>, plan: &ClusterModel, standing: &[Machine], deadline: std::time::Instant) -> Result<(), Diagnostics> {
+pub(super) async fn change_configs(
+    fleet: &Fleet<'_>,
+    plan: &ClusterModel,
+    standing: &[Machine],
+    deadline: std::time::Instant,
+) -> Result<(), Diagnostics> {
     let until = Instant::from_std(deadline);
     let nodes = wanted(plan);
     let clients = fleet.talos()?;
@@ -486,14 +524,21 @@ async fn reboot_into(
     lifecycle::wait_machines(clients, &[node], ready, until, &progress).await.map_err(step)?;
     if !alone {
         kubernetes.cordon(&kubernetes_name, false).await.map_err(|error| {
-            Diagnostics::from(Diagnostic::error(format!("Node `{name}` has rebooted but stays cordoned")).detail(error.to_string()))
+            Diagnostics::from(
+                Diagnostic::error(format!("Node `{name}` has rebooted but stays cordoned")).detail(error.to_string()),
+            )
         })?;
     }
     Ok(())
 }
 
 /// Takes away workers that the plan no longer has: drained, terminated, their Node objects deleted.
-pub(super) async fn remove_surplus(fleet: &Fleet<'_>, plan: &ClusterModel, standing: &[Machine], deadline: std::time::Instant) -> Result<(), Diagnostics> {
+pub(super) async fn remove_surplus(
+    fleet: &Fleet<'_>,
+    plan: &ClusterModel,
+    standing: &[Machine],
+    deadline: std::time::Instant,
+) -> Result<(), Diagnostics> {
     let until = Instant::from_std(deadline);
     let nodes = wanted(plan);
     let going: Vec<(String, &Machine)> = standing
@@ -511,7 +556,9 @@ pub(super) async fn remove_surplus(fleet: &Fleet<'_>, plan: &ClusterModel, stand
     for (name, machine) in going {
         let node = reach(machine)?;
         // A dead machine tells no name; its Node object is found by its address then.
-        let names = lifecycle::node_names(&clients, std::slice::from_ref(&node), until.min(Instant::now() + SILENT_AFTER), &progress).await;
+        let names =
+            lifecycle::node_names(&clients, std::slice::from_ref(&node), until.min(Instant::now() + SILENT_AFTER), &progress)
+                .await;
         let kubernetes_name = names.ok().and_then(|mut names| names.remove(&node));
         let mut uid = None;
         if let Some(kubernetes_name) = &kubernetes_name {
@@ -537,9 +584,13 @@ pub(super) async fn remove_surplus(fleet: &Fleet<'_>, plan: &ClusterModel, stand
 }
 
 /// Removes the etcd members of control-plane machines that are gone, so that their successors can join.
-pub(super) async fn forget_lost_members(fleet: &Fleet<'_>, plan: &ClusterModel, standing: &[Machine], deadline: std::time::Instant) -> Result<(), Diagnostics> {
-    let alive: BTreeSet<String> =
-        standing.iter().map(|machine| node_name(machine.role, &machine.pool, machine.index)).collect();
+pub(super) async fn forget_lost_members(
+    fleet: &Fleet<'_>,
+    plan: &ClusterModel,
+    standing: &[Machine],
+    deadline: std::time::Instant,
+) -> Result<(), Diagnostics> {
+    let alive: BTreeSet<String> = standing.iter().map(|machine| node_name(machine.role, &machine.pool, machine.index)).collect();
     if wanted(plan).iter().all(|(name, node)| !node.is_control_plane() || alive.contains(name)) {
         return Ok(());
     }

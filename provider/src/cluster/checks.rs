@@ -41,10 +41,9 @@ pub(super) fn kubernetes_version(version: &str) -> Checked {
 pub(super) fn control_plane_count(count: &i64) -> Checked {
     match count {
         1 | 3 | 5 | 7 => Ok(()),
-        even if even % 2 == 0 && *even > 0 => Err(format!(
-            "{even} control-plane nodes tolerate no more failures than {}: expected 1, 3, 5 or 7",
-            even - 1
-        )),
+        even if even % 2 == 0 && *even > 0 => {
+            Err(format!("{even} control-plane nodes tolerate no more failures than {}: expected 1, 3, 5 or 7", even - 1))
+        }
         other => Err(format!("{other} control-plane nodes cannot be had: expected 1, 3, 5 or 7")),
     }
 }
@@ -133,9 +132,7 @@ pub(super) fn taints(taints: &[Value<String>]) -> Checked {
 fn qualified_name(key: &str) -> Checked {
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if let Some(prefix) = prefix {
-        let fine = !prefix.is_empty()
-            && prefix.len() <= 253
-            && prefix.split('.').all(|label| check_label(label, 63).is_ok());
+        let fine = !prefix.is_empty() && prefix.len() <= 253 && prefix.split('.').all(|label| check_label(label, 63).is_ok());
         if !fine {
             return Err(format!("`{key}` has a prefix that is not a lower-case DNS name"));
         }
@@ -186,7 +183,8 @@ mod tests {
 
     #[test]
     fn ranges_that_meet_are_named() {
-        let met = disjoint(&[("`pod_cidr`", "10.244.0.0/16"), ("`service_cidr`", "10.96.0.0/12"), ("the network", "10.100.0.0/16")]);
+        let met =
+            disjoint(&[("`pod_cidr`", "10.244.0.0/16"), ("`service_cidr`", "10.96.0.0/12"), ("the network", "10.100.0.0/16")]);
         assert_eq!(met.unwrap_err(), "`service_cidr` `10.96.0.0/12` meets the network `10.100.0.0/16`");
         assert_eq!(disjoint(&[("a", "10.0.0.0/16"), ("b", "10.1.0.0/16")]), Ok(()));
     }

@@ -19,7 +19,10 @@ use crate::diagnostics;
 const EVERYBODY: &str = "0.0.0.0/0";
 
 /// Makes the cluster, or goes on from an unfinished one.
-pub(super) async fn create(cx: &ApplyContext<ClusterResource>, plan: ClusterModel) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
+pub(super) async fn create(
+    cx: &ApplyContext<ClusterResource>,
+    plan: ClusterModel,
+) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
     let site = Site::open(&cx.provider, &plan.region_id).await?;
     check_ranges(&site, &plan)?;
     let name = plan.name.as_str().unwrap_or_default().to_owned();
@@ -112,11 +115,13 @@ fn check_ranges(site: &Site, plan: &ClusterModel) -> Result<(), Diagnostics> {
     let Some(network) = site.region.cidr.map(|cidr| cidr.to_string()) else { return Ok(()) };
     for (attribute, range) in [("pod_cidr", &plan.pod_cidr), ("service_cidr", &plan.service_cidr)] {
         let Some(range) = range.as_str() else { continue };
-        super::checks::disjoint(&[(&format!("`{attribute}`"), range), ("the region's network", &network)]).map_err(|problem| {
-            Diagnostic::error("Address ranges meet")
-                .detail(format!("{problem}. Nothing was made."))
-                .at(tf_provider::Path::root().attribute(attribute))
-        })?;
+        super::checks::disjoint(&[(&format!("`{attribute}`"), range), ("the region's network", &network)]).map_err(
+            |problem| {
+                Diagnostic::error("Address ranges meet")
+                    .detail(format!("{problem}. Nothing was made."))
+                    .at(tf_provider::Path::root().attribute(attribute))
+            },
+        )?;
     }
     Ok(())
 }

@@ -22,7 +22,11 @@ pub(super) fn check_protection(prior: &ClusterModel) -> Result<(), Diagnostics> 
 }
 
 /// Terminates the machines at once and removes the cluster's own objects: the last etcd members of a cluster cannot leave it.
-pub(super) async fn delete(cx: &ApplyContext<ClusterResource>, planned: &Remake, prior: &ClusterModel) -> Result<(), Diagnostics> {
+pub(super) async fn delete(
+    cx: &ApplyContext<ClusterResource>,
+    planned: &Remake,
+    prior: &ClusterModel,
+) -> Result<(), Diagnostics> {
     check_protection(prior)?;
     let id = prior.id.as_str().unwrap_or_default();
     if planned.keeps(&super::plan::remake(prior), prior.status.as_str()) {

@@ -103,10 +103,8 @@ mod tests {
     #[test]
     fn what_stands_is_kept_and_the_rest_is_made() {
         let desired = three_and_two();
-        let existing = [
-            machine("i-1", MachineRole::ControlPlane, "", 0, "b1"),
-            machine("i-2", MachineRole::Worker, "general", 1, "b1"),
-        ];
+        let existing =
+            [machine("i-1", MachineRole::ControlPlane, "", 0, "b1"), machine("i-2", MachineRole::Worker, "general", 1, "b1")];
         let plan = reconcile(&desired, &existing, booted_with("b1"));
         assert_eq!(plan.keep.keys().collect::<Vec<_>>(), ["control-plane-0", "general-1"]);
         assert_eq!(plan.create.len(), 3);

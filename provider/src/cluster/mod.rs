@@ -106,7 +106,7 @@ impl Resource for ClusterResource {
         private: Option<ClusterPrivate>,
         state: ClusterModel,
     ) -> Result<Option<(ClusterModel, Option<ClusterPrivate>)>, Diagnostics> {
-        read::read(cx, private, state).await
+        Box::pin(read::read(cx, private, state)).await
     }
 
     async fn update(

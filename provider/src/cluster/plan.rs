@@ -33,7 +33,9 @@ pub(super) fn validate(config: &ClusterModel, diagnostics: &mut Diagnostics) {
     if let (Some(talos), Some(kubernetes)) = (&talos, &kubernetes)
         && let Err(error) = talos.check(kubernetes)
     {
-        diagnostics.push(Diagnostic::error("These versions do not go together").detail(error.to_string()).at(path!("kubernetes_version")));
+        diagnostics.push(
+            Diagnostic::error("These versions do not go together").detail(error.to_string()).at(path!("kubernetes_version")),
+        );
     }
     if let Some(talos) = &talos {
         patches(config, talos, diagnostics);
@@ -148,9 +150,11 @@ pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel
     }
     plan.nodes = match &wanted {
         None => Value::unknown(),
-        Some(wanted) => {
-            wanted.iter().map(|(name, node)| (name.clone(), new_node(plan, node, types.get(name)).into())).collect::<BTreeMap<_, _>>().into()
-        }
+        Some(wanted) => wanted
+            .iter()
+            .map(|(name, node)| (name.clone(), new_node(plan, node, types.get(name)).into()))
+            .collect::<BTreeMap<_, _>>()
+            .into(),
     };
     if let Some(wanted) = &wanted {
         renders(plan, wanted, &mut found).await?;
@@ -207,7 +211,9 @@ async fn in_the_cloud(
     let roots = cloud.roots(Kind::Cluster).await.map_err(|error| asking(&error))?;
     let decision = claims::decide(&roots, &region_id.scope(), name);
     let kept = match (&decision, wanted) {
-        (Decision::TakeUp { root, .. }, Some(wanted)) => Some(kept(connection, root, wanted).await.map_err(|error| asking(&error))?),
+        (Decision::TakeUp { root, .. }, Some(wanted)) => {
+            Some(kept(connection, root, wanted).await.map_err(|error| asking(&error))?)
+        }
         _ => None,
     };
     let seen = match &decision {
@@ -252,11 +258,9 @@ async fn machine_types(
         if !asked.insert(name) {
             continue;
         }
-        let machine_type = connection
-            .cloud
-            .machine_type(name)
-            .await
-            .map_err(|error| diagnostics::cloud(&format!("Cannot look up machine type `{name}`"), &error).at(machine_type_path(node)))?;
+        let machine_type = connection.cloud.machine_type(name).await.map_err(|error| {
+            diagnostics::cloud(&format!("Cannot look up machine type `{name}`"), &error).at(machine_type_path(node))
+        })?;
         match &machine_type {
             Some(machine_type) => {
                 architectures.insert(machine_type.architecture.clone());
@@ -275,7 +279,8 @@ async fn machine_types(
     for architecture in &architectures {
         if let Err(error) = connection.cloud.image(version, architecture, plan.image.as_str()).await {
             let place = if plan.image.is_null() { path!("talos_version") } else { path!("image") };
-            found.push(diagnostics::cloud(&format!("There is no image to boot `{architecture}` machines from"), &error).at(place));
+            found
+                .push(diagnostics::cloud(&format!("There is no image to boot `{architecture}` machines from"), &error).at(place));
         }
     }
     Ok(())
@@ -283,7 +288,11 @@ async fn machine_types(
 
 /// Renders the configs once with secrets that are thrown away, so that what Talos would refuse is refused here, before a machine
 /// is bought: one node of the control plane and of each pool, since the others differ in their zone only.
-async fn renders(plan: &ClusterModel, wanted: &BTreeMap<String, DesiredNode>, found: &mut Diagnostics) -> Result<(), Diagnostics> {
+async fn renders(
+    plan: &ClusterModel,
+    wanted: &BTreeMap<String, DesiredNode>,
+    found: &mut Diagnostics,
+) -> Result<(), Diagnostics> {
     let Some(facts) = Blueprint::facts(plan) else { return Ok(()) };
     let contract = facts.contract().clone();
     let bundle = super::secrets::generate(contract).await?;
@@ -349,7 +358,8 @@ fn changed_nodes(
 ) -> Result<BTreeMap<String, Value<Node>>, Diagnostics> {
     let bundle = private.and_then(|private| private.bundle.as_ref());
     let before_nodes = desired_nodes(prior).unwrap_or_default();
-    let blueprints = bundle.and_then(|bundle| Some((Blueprint::facts(prior)?.with_bundle(bundle), Blueprint::facts(plan)?.with_bundle(bundle))));
+    let blueprints = bundle
+        .and_then(|bundle| Some((Blueprint::facts(prior)?.with_bundle(bundle), Blueprint::facts(plan)?.with_bundle(bundle))));
     let mut nodes = BTreeMap::new();
     let (mut changing, mut rebooting, mut made) = (Vec::new(), Vec::new(), Vec::new());
     for (name, node) in wanted {
@@ -361,7 +371,8 @@ fn changed_nodes(
         };
         let mut next = standing.clone();
         if let Some((before, after)) = &blueprints {
-            let (zone, machine_type) = (standing.zone.as_str().unwrap_or_default(), standing.machine_type.as_str().unwrap_or_default());
+            let (zone, machine_type) =
+                (standing.zone.as_str().unwrap_or_default(), standing.machine_type.as_str().unwrap_or_default());
             let config = after.node_config(node, zone, machine_type)?;
             let fingerprint = config.fingerprint();
             if standing.config.as_str() != Some(&fingerprint) {
@@ -391,10 +402,16 @@ fn changed_nodes(
         .map(|(name, _)| name.as_str())
         .filter(|name| !wanted.contains_key(*name))
         .collect();
-    summarize(cx, plan, &[("are made", &made), ("change in place", &changing), ("change and reboot, one at a time", &rebooting), (
-        "are drained and removed",
-        &gone,
-    )]);
+    summarize(
+        cx,
+        plan,
+        &[
+            ("are made", &made),
+            ("change in place", &changing),
+            ("change and reboot, one at a time", &rebooting),
+            ("are drained and removed", &gone),
+        ],
+    );
     Ok(nodes)
 }
 
@@ -418,7 +435,9 @@ fn summarize(cx: &PlanContext<Configured>, plan: &ClusterModel, parts: &[(&str, 
 fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(), Diagnostics> {
     let mut found = Diagnostics::new();
     let mut refuse = |place: Path, what: &str, instead: &str| {
-        found.push(Diagnostic::error(format!("{what} cannot be changed on a running cluster")).detail(instead.to_owned()).at(place));
+        found.push(
+            Diagnostic::error(format!("{what} cannot be changed on a running cluster")).detail(instead.to_owned()).at(place),
+        );
     };
     let versions = "This release upgrades no cluster. Set the value back to what the cluster runs.";
     if plan.talos_version != prior.talos_version {
@@ -428,7 +447,8 @@ fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(), Diagnost
         refuse(path!("kubernetes_version"), "`kubernetes_version`", versions);
     }
     if let (Some(before), Some(after)) = (prior.control_plane.known(), plan.control_plane.known()) {
-        let fixed = "The control plane keeps the size and machines that it was made with. Set the value back, or make a new cluster.";
+        let fixed =
+            "The control plane keeps the size and machines that it was made with. Set the value back, or make a new cluster.";
         for (attribute, same) in [
             ("count", before.count == after.count),
             ("machine_type", before.machine_type == after.machine_type),
@@ -442,7 +462,8 @@ fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(), Diagnost
     }
     for (name, after) in plan.worker_pool.known().into_iter().flatten() {
         let Some(before) = prior.worker_pool.known().and_then(|pools| pools.get(name)) else { continue };
-        let pool = "A pool keeps its machines. Add a pool with the new value, apply, then take this one away: its nodes are drained.";
+        let pool =
+            "A pool keeps its machines. Add a pool with the new value, apply, then take this one away: its nodes are drained.";
         for (attribute, same) in [
             ("machine_type", before.machine_type == after.machine_type),
             ("disk_size", before.disk_size == after.disk_size),
@@ -451,7 +472,11 @@ fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(), Diagnost
             ("taints", before.taints == after.taints),
         ] {
             if !same {
-                refuse(path!("worker_pool").element(name.as_str()).attribute(attribute), &format!("`{attribute}` of pool `{name}`"), pool);
+                refuse(
+                    path!("worker_pool").element(name.as_str()).attribute(attribute),
+                    &format!("`{attribute}` of pool `{name}`"),
+                    pool,
+                );
             }
         }
     }

@@ -94,9 +94,9 @@ async fn versions(
     if state.status.as_str() != Some(claims::READY) {
         return BTreeMap::new();
     }
-    let clients = match super::bring_up::identity(bundle).and_then(|identity| {
-        Clients::new(&identity).map_err(|error| Diagnostics::from(Diagnostic::error(error.to_string())))
-    }) {
+    let clients = match super::bring_up::identity(bundle)
+        .and_then(|identity| Clients::new(&identity).map_err(|error| Diagnostics::from(Diagnostic::error(error.to_string()))))
+    {
         Ok(clients) => clients,
         Err(problem) => {
             for diagnostic in problem {
@@ -123,10 +123,11 @@ async fn versions(
     if !silent.is_empty() {
         let name = state.name.as_str().unwrap_or_default();
         cx.warn(
-            Diagnostic::warning(format!("{} of {} nodes of cluster `{name}` do not answer", silent.len(), machines.len())).detail(format!(
-                "Their Talos API was asked for its version; what the state knows of them is kept.\n{}",
-                silent.join("\n")
-            )),
+            Diagnostic::warning(format!("{} of {} nodes of cluster `{name}` do not answer", silent.len(), machines.len()))
+                .detail(format!(
+                    "Their Talos API was asked for its version; what the state knows of them is kept.\n{}",
+                    silent.join("\n")
+                )),
         );
     }
     versions

@@ -146,7 +146,9 @@ fn refused(node: &DesiredNode, why: &str) -> Diagnostics {
         (format!("pool `{}`", node.pool), path!("worker_pool").element(node.pool.as_str()))
     };
     Diagnostic::error(format!("Talos would refuse the machine config of {who}"))
-        .detail(format!("{why}\n\nThe config is made of this block, the cluster's attributes and the patches. No machine was made with it."))
+        .detail(format!(
+            "{why}\n\nThe config is made of this block, the cluster's attributes and the patches. No machine was made with it."
+        ))
         .at(place)
         .into()
 }

@@ -99,6 +99,8 @@ pub(super) fn other_environment(provider: &Configured, region_id: &RegionId) -> 
 
 fn missing_region(region_id: &RegionId) -> Diagnostic {
     Diagnostic::error(format!("Region `{region_id}` does not exist"))
-        .detail("Nothing in this account bears its tags. Make it with an `inferadb_region`, and refer to its `id`. Nothing was made.")
+        .detail(
+            "Nothing in this account bears its tags. Make it with an `inferadb_region`, and refer to its `id`. Nothing was made.",
+        )
         .at(path!("region_id"))
 }

@@ -57,12 +57,8 @@ pub(super) async fn update(
     fleet.serve_ingress(&plan, &machines, prior.ingress.known() == Some(&true)).await?;
     let nodes = record.current().0.nodes;
     record.change(|model, _| {
-        *model = ClusterModel {
-            nodes,
-            kubeconfig: plan.kubeconfig.clone(),
-            talosconfig: plan.talosconfig.clone(),
-            ..plan.clone()
-        };
+        *model =
+            ClusterModel { nodes, kubeconfig: plan.kubeconfig.clone(), talosconfig: plan.talosconfig.clone(), ..plan.clone() };
     });
     finish(&record, &plan, &bundle)
 }

@@ -64,7 +64,7 @@ impl Resource for RegionResource {
         _planned: Remake,
         plan: RegionModel,
     ) -> Result<(RegionModel, ()), Diagnostics> {
-        Ok((apply::create(cx, plan).await?, ()))
+        Ok((Box::pin(apply::create(cx, plan)).await?, ()))
     }
 
     async fn read(
@@ -73,7 +73,7 @@ impl Resource for RegionResource {
         _private: Option<()>,
         state: RegionModel,
     ) -> Result<Option<(RegionModel, Option<()>)>, Diagnostics> {
-        Ok(read::read(cx, state).await?.map(|model| (model, None)))
+        Ok(Box::pin(read::read(cx, state)).await?.map(|model| (model, None)))
     }
 
     async fn update(
@@ -84,7 +84,7 @@ impl Resource for RegionResource {
         prior: RegionModel,
         plan: RegionModel,
     ) -> Result<(RegionModel, ()), Diagnostics> {
-        Ok((apply::update(cx, &prior, plan).await?, ()))
+        Ok((Box::pin(apply::update(cx, &prior, plan)).await?, ()))
     }
 
     async fn delete(
