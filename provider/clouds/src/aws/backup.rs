@@ -2,7 +2,7 @@
 
 use super::lifecycle::{self, Ages};
 use super::region::Progress;
-use super::{Aws, bucket, claimed, network, replication, roots, tags};
+use super::{Aws, bucket, claimed, replication, roots, tags};
 use crate::{BackupSpec, BackupState, Claim, Error, Kind, Observer, ReplicaSpec, Result, Root};
 
 fn ages(spec: &BackupSpec) -> Ages {
@@ -116,7 +116,7 @@ async fn root(aws: &Aws, spec: &BackupSpec, claim: &Claim, given: Option<&Root>,
             ),
         });
     }
-    network::take_up(aws, found, claim).await
+    roots::take_up(aws, found, claim).await
 }
 
 /// The backup store of that root.

@@ -55,7 +55,7 @@ pub(super) async fn target_group_by_name(aws: &Aws, name: &str, age: Duration) -
 }
 
 /// The load balancer, made where there is none. With the same name and settings, a second call answers with the first
-/// one's (ELBv2 API reference: "This operation is idempotent").
+/// one's (ELBv2 API reference, `CreateLoadBalancer`).
 pub(super) async fn ensure(aws: &Aws, wanted: &Wanted<'_>) -> Result<LoadBalancer> {
     let mut found = by_name(aws, &wanted.name, FRESH).await?;
     let failed =

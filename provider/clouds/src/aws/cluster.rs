@@ -15,7 +15,7 @@ use super::call::Pace;
 use super::firewall::{self, Rule, Source, Standing};
 use super::inventory::FRESH;
 use super::region::{Progress, REMOVAL};
-use super::{Aws, claimed, machines, naming, network, roots, tags};
+use super::{Aws, claimed, machines, naming, roots, tags};
 use crate::{Claim, ClusterSpec, ClusterState, Error, Kind, Observer, RegionState, Result, Root, Scope};
 
 const KUBERNETES: u16 = 6443;
@@ -125,7 +125,7 @@ async fn root(
             message: format!("it bears the name of cluster `{}`'s and not its tags: remove it", spec.name),
         });
     };
-    Ok((network::take_up(aws, found, claim).await?, group))
+    Ok((roots::take_up(aws, found, claim).await?, group))
 }
 
 fn api_rules(spec: &ClusterSpec) -> BTreeSet<Rule> {

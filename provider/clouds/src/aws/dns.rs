@@ -1,30 +1,20 @@
-//! The Route 53 record that follows a region's ingress load balancer, and its health check.
-//!
-//! The check is made of the load balancer's own name, not of the record's: checked by the record's name, a primary that
-//! has failed over would be judged by its secondary (Route 53 API reference, `HealthCheckConfig`: "specify the domain
-//! name of the server, not the name of the resource record sets"). Route 53 sends that name as SNI and Host, so what
-//! answers behind the load balancer must serve the path for any host.
+//! The Route 53 record that follows a region's ingress load balancer.
 
-use aws_sdk_route53::types::{
-    AliasTarget, Change, ChangeAction, ChangeBatch, ChangeStatus, HealthCheck, HealthCheckConfig, HealthCheckType,
-    ResourceRecordSet, ResourceRecordSetFailover, RrType, TagResourceType,
-};
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
+use aws_sdk_route53::types::{
+    AliasTarget, Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecordSet, ResourceRecordSetFailover, RrType,
+};
 
 use super::Aws;
 use super::call::{Api, Pace};
 use super::failure::Failure;
-use super::inventory::pages;
-use super::{naming, roots, tags};
+use super::{health_check, roots, tags};
 use crate::{DnsSpec, DnsState, Error, Failover, HealthCheckSpec, Kind, RegionSpec, Result, Root, Scope};
 
 /// Changes reach all name servers within 60 s as a rule.
 const IN_SYNC: Duration = Duration::from_mins(10);
-const HTTPS: i32 = 443;
-/// Names for health checks that may have been used up: Route 53 never takes a deleted one's reference again.
-const REFERENCES: u32 = 20;
 
 /// A name as it is compared: no dot at its end, lower case.
 pub(super) fn bare(name: &str) -> String {
@@ -135,15 +125,15 @@ pub(super) async fn ensure(
         let note = tags::Tags::from([(tags::DNS_ZONE.to_owned(), here.0.clone()), (tags::DNS_RECORD.to_owned(), here.1.clone())]);
         roots::retag(aws, Kind::Region, &root.id, &note, &[]).await?;
     }
-    let health_check = match &dns.health_check {
-        Some(check) => Some(ensure_health_check(aws, spec, root, check, balancer.dns_name().unwrap_or_default()).await?),
+    let check = match &dns.health_check {
+        Some(check) => Some(health_check::ensure(aws, spec, root, check, balancer.dns_name().unwrap_or_default()).await?),
         None => None,
     };
-    let wanted = wanted_record(spec, dns, &fqdn, balancer, health_check.as_deref())?;
+    let wanted = wanted_record(spec, dns, &fqdn, balancer, check.as_deref())?;
     write(aws, zone, &fqdn, ours(&found, &spec.scope), wanted).await?;
-    let keep = health_check.as_deref();
-    for surplus in health_checks(aws, root).await?.iter().filter(|check| Some(check.id()) != keep) {
-        delete_health_check(aws, surplus.id()).await?;
+    let keep = check.as_deref();
+    for surplus in health_check::all(aws, root).await?.iter().filter(|check| Some(check.id()) != keep) {
+        health_check::delete(aws, surplus.id()).await?;
     }
     Ok(Some(DnsState {
         zone_id: zone.to_owned(),
@@ -151,7 +141,7 @@ pub(super) async fn ensure(
         zone: bare(&dns.zone),
         failover: dns.failover,
         health_check: dns.health_check.clone(),
-        health_check_id: health_check,
+        health_check_id: check,
     }))
 }
 
@@ -281,139 +271,6 @@ async fn change(
     Ok(())
 }
 
-/// Health checks of a root are found by what their caller references begin with.
-fn reference_prefix(root: &Root) -> String {
-    format!("inferadb-{}-", root.id)
-}
-
-async fn health_checks(aws: &Aws, root: &Root) -> Result<Vec<HealthCheck>> {
-    let client = &aws.clients().route53;
-    let all = pages(
-        aws,
-        Api::Route53,
-        "route53:ListHealthChecks",
-        "the health checks",
-        |marker| client.list_health_checks().max_items(100).set_marker(marker).send(),
-        |page| (page.health_checks, page.next_marker),
-    )
-    .await?;
-    let prefix = reference_prefix(root);
-    Ok(all.into_iter().filter(|check| check.caller_reference().starts_with(&prefix)).collect())
-}
-
-/// The health check; its id. Interval and type cannot be changed, so another interval is another check.
-async fn ensure_health_check(
-    aws: &Aws,
-    spec: &RegionSpec,
-    root: &Root,
-    wanted: &HealthCheckSpec,
-    address: &str,
-) -> Result<String> {
-    let interval = i32::from(wanted.request_interval);
-    let standing = health_checks(aws, root).await?;
-    let usable = standing
-        .iter()
-        .find(|check| check.health_check_config().is_some_and(|config| config.request_interval() == Some(interval)));
-    let client = &aws.clients().route53;
-    let object = format!("the health check of region `{}`", spec.scope.region);
-    let id = if let Some(check) = usable {
-        let id = check.id().to_owned();
-        if !check.health_check_config().is_some_and(|config| checks_as(config, wanted, address)) {
-            aws.call(Api::Route53, "route53:UpdateHealthCheck", object.as_str())
-                .send(|| {
-                    client
-                        .update_health_check()
-                        .health_check_id(&id)
-                        .fully_qualified_domain_name(address)
-                        .port(HTTPS)
-                        .resource_path(&wanted.path)
-                        .failure_threshold(wanted.failure_threshold.into())
-                        .enable_sni(true)
-                        .send()
-                })
-                .await?;
-        }
-        id
-    } else {
-        create_health_check(aws, root, wanted, address, &object).await?
-    };
-    // Health checks cannot be tagged while they are made.
-    let mut all = tags::common(&spec.scope, &super::region::display(&spec.scope), &spec.tags);
-    all.insert(tags::NAME.to_owned(), spec.scope.region.clone());
-    aws.call(Api::Route53, "route53:ChangeTagsForResource", object)
-        .settling(&[])
-        .send(|| {
-            let request = client.change_tags_for_resource().resource_type(TagResourceType::Healthcheck).resource_id(&id);
-            request.set_add_tags(Some(tags::route53(&all))).send()
-        })
-        .await?;
-    Ok(id)
-}
-
-fn checks_as(config: &HealthCheckConfig, wanted: &HealthCheckSpec, address: &str) -> bool {
-    config.fully_qualified_domain_name().map(bare) == Some(bare(address))
-        && config.resource_path() == Some(wanted.path.as_str())
-        && config.failure_threshold() == Some(wanted.failure_threshold.into())
-        && config.port() == Some(HTTPS)
-        && config.enable_sni() == Some(true)
-}
-
-async fn create_health_check(aws: &Aws, root: &Root, wanted: &HealthCheckSpec, address: &str, object: &str) -> Result<String> {
-    let client = &aws.clients().route53;
-    let config = HealthCheckConfig::builder()
-        .r#type(HealthCheckType::Https)
-        .fully_qualified_domain_name(address)
-        .port(HTTPS)
-        .resource_path(&wanted.path)
-        .failure_threshold(wanted.failure_threshold.into())
-        .request_interval(wanted.request_interval.into())
-        .enable_sni(true)
-        .build()
-        .map_err(|error| Error::Api {
-            operation: "route53:CreateHealthCheck",
-            object: object.to_owned(),
-            code: String::new(),
-            message: error.to_string(),
-        })?;
-    let settings = [wanted.path.as_str(), &wanted.failure_threshold.to_string(), &wanted.request_interval.to_string(), address];
-    let hash = naming::digest(&settings, 12);
-    let mut last = None;
-    for number in 0..REFERENCES {
-        let reference = format!("{}{hash}-{number}", reference_prefix(root));
-        let made = aws
-            .call(Api::Route53, "route53:CreateHealthCheck", object)
-            .send(|| client.create_health_check().caller_reference(&reference).health_check_config(config.clone()).send())
-            .await;
-        match made {
-            Ok(answer) => return Ok(answer.health_check().map(|check| check.id().to_owned()).unwrap_or_default()),
-            // Of a deleted one: its reference is used up.
-            Err(failure) if failure.is(&["HealthCheckAlreadyExists"]) => last = Some(failure),
-            Err(failure) => return Err(failure.into()),
-        }
-    }
-    Err(last.map_or_else(
-        || Error::Api {
-            operation: "route53:CreateHealthCheck",
-            object: object.to_owned(),
-            code: String::new(),
-            message: "not tried".to_owned(),
-        },
-        Into::into,
-    ))
-}
-
-async fn delete_health_check(aws: &Aws, id: &str) -> Result<()> {
-    let client = &aws.clients().route53;
-    let gone = aws
-        .call(Api::Route53, "route53:DeleteHealthCheck", format!("health check `{id}`"))
-        .send(|| client.delete_health_check().health_check_id(id).send())
-        .await;
-    match gone {
-        Err(failure) if !failure.is_not_found() => Err(failure.into()),
-        _ => Ok(()),
-    }
-}
-
 /// A region's record as it was found.
 pub(super) enum Found {
     /// The region has none.
@@ -438,7 +295,7 @@ pub(super) async fn read(aws: &Aws, root: &Root) -> Result<Found> {
         .await?;
     let zone = zone.hosted_zone().map(|zone| bare(zone.name())).unwrap_or_default();
     // A simple record names no check, but there may be one.
-    let checks = health_checks(aws, root).await?;
+    let checks = health_check::all(aws, root).await?;
     let check = match record.health_check_id() {
         Some(id) => checks.iter().find(|check| check.id() == id),
         None if record.failover().is_none() => checks.first(),
@@ -476,8 +333,8 @@ async fn remove_record(aws: &Aws, root: &Root) -> Result<()> {
 /// Removes record and health checks.
 pub(super) async fn remove(aws: &Aws, root: &Root) -> Result<()> {
     remove_record(aws, root).await?;
-    for check in health_checks(aws, root).await? {
-        delete_health_check(aws, check.id()).await?;
+    for check in health_check::all(aws, root).await? {
+        health_check::delete(aws, check.id()).await?;
     }
     Ok(())
 }

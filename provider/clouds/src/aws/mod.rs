@@ -17,6 +17,7 @@ mod cluster;
 mod dns;
 mod failure;
 mod firewall;
+mod health_check;
 mod images;
 mod inventory;
 mod lifecycle;
@@ -26,11 +27,13 @@ mod network;
 mod region;
 mod replication;
 mod roots;
+mod routes;
 mod settings;
 mod snapshot;
 mod subnets;
 mod tags;
 mod user_data;
+mod vpc;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -204,7 +207,7 @@ impl Cloud for Aws {
     }
 
     async fn networks(&self) -> Result<Vec<(String, ipnet::Ipv4Net)>> {
-        network::ranges(self).await
+        vpc::ranges(self).await
     }
 
     async fn check_dns_zone(&self, zone: &str) -> Result<()> {

@@ -14,7 +14,7 @@ use super::call::Pace;
 use super::firewall::{self, Rule};
 use super::inventory::FRESH;
 use super::network::{self, Parts};
-use super::{Aws, claimed, dns, naming, roots, tags};
+use super::{Aws, claimed, dns, naming, roots, routes, tags, vpc};
 use crate::{Claim, Error, IngressState, Kind, Observer, RegionSpec, RegionState, Result, Root, Scope};
 
 /// The ingress load balancer's ports and the workers' node ports behind them.
@@ -68,7 +68,7 @@ pub(super) async fn apply(
         Some(dns) => Some(dns::hosted_zone(aws, &dns.zone).await?),
         None => None,
     };
-    let root = network::root(aws, spec, claim, given).await?;
+    let root = vpc::root(aws, spec, claim, given).await?;
     let progress = Progress::new(RegionState::default(), observer);
     progress.update(|state| {
         state.network_id.clone_from(&root.id);
@@ -106,7 +106,7 @@ pub(super) async fn apply(
     let active = async { balancer::wait_active(aws, &name).await.map(drop) };
     try_join(dns, active).await?;
     retag(aws, spec, &root).await?;
-    network::remove_twins(aws, spec, &root.id).await?;
+    vpc::remove_twins(aws, spec, &root.id).await?;
     // Another apply may have taken it over meanwhile.
     let Some(root) = claimed(aws, Kind::Region, &root.id, claim).await? else {
         return Err(Error::NotFound {
@@ -178,7 +178,7 @@ async fn read_root(aws: &Aws, root: &Root, age: Duration) -> Result<RegionState>
         firewall::by_name(aws, &root.id, &group_name, age),
         balancer::by_name(aws, &balancer_name, age),
         aws.target_groups(age),
-        network::name_attributes(aws, &root.id, None),
+        vpc::name_attributes(aws, &root.id, None),
         dns::read(aws, root),
     )?;
     let found: Vec<_> = target_group_names(root)
@@ -261,7 +261,7 @@ fn network_drift(root: &Root, parts: &Parts, (support, host_names): (bool, bool)
     match parts.route_tables.first() {
         None => drift.push(format!("network `{}` has no route table of ours", root.id)),
         Some(table) => {
-            if gateway.is_some() && network::default_route(table) != gateway {
+            if gateway.is_some() && routes::default_route(table) != gateway {
                 drift.push("the default route does not lead to the internet gateway".to_owned());
             }
             for subnet in parts.subnets.iter().filter_map(|subnet| subnet.subnet_id()) {
@@ -283,7 +283,7 @@ pub(super) async fn delete(aws: &Aws, id: &str, claim: &Claim) -> Result<()> {
     loop {
         let Some(root) = claimed(aws, Kind::Region, id, claim).await? else { return Ok(()) };
         refuse_clusters(aws, &root).await?;
-        if pass(aws, &root).await? && network::remove_vpc(aws, &root.id).await? {
+        if pass(aws, &root).await? && vpc::remove(aws, &root.id).await? {
             return Ok(());
         }
         if !pace.wait().await {

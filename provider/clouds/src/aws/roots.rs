@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::call::{Api, Pace, SETTLE};
 use super::inventory::FRESH;
 use super::tags::{self, Tags};
-use super::{Aws, bucket};
+use super::{Aws, bucket, mismatch};
 use crate::{Claim, Error, Kind, Mark, Result, Root, Scope};
 
 /// The root that an object with these tags is, or `None` if they are not a root's.
@@ -80,6 +80,18 @@ pub(super) async fn one(aws: &Aws, kind: Kind, id: &str, age: Duration) -> Resul
             Ok(found.and_then(|tags| from_tags(Kind::Backup, id, tags)))
         }
     }
+}
+
+/// The root under `claim`; one that a state holds is only for its own claim.
+pub(super) async fn take_up(aws: &Aws, root: Root, claim: &Claim) -> Result<Root> {
+    if root.claim.as_ref() == Some(claim) {
+        return Ok(root);
+    }
+    if root.in_state {
+        return Err(mismatch(&root));
+    }
+    mark(aws, &root, &Mark::Claim(claim.clone())).await?;
+    one(aws, root.kind, &root.id, FRESH).await?.ok_or_else(|| mismatch(&root))
 }
 
 /// Changes the marks and waits until they are seen.

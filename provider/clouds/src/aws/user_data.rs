@@ -13,7 +13,7 @@ use super::Aws;
 use super::call::Api;
 use crate::{Error, Result, UserDataTooLarge};
 
-/// EC2's limit, before base64 ("User data is limited to 16 KB, in raw form").
+/// EC2's limit, before base64 (EC2 user guide, "User data").
 const LIMIT: usize = 16 * 1024;
 /// No config of ours is larger; what unpacks to more is not one.
 const LARGEST: u64 = 4 * 1024 * 1024;
