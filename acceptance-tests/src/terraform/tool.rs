@@ -95,7 +95,12 @@ pub fn repository() -> &'static Path {
 
 fn named_by(variable: &str) -> Option<PathBuf> {
     let name = env::var(variable).ok().filter(|name| !name.is_empty())?;
-    if name.contains('/') { Some(PathBuf::from(name)) } else { on_path(&name) }
+    if name.contains('/') {
+        // Commands run in folders of their own.
+        Some(std::path::absolute(&name).unwrap_or_else(|_| PathBuf::from(name)))
+    } else {
+        on_path(&name)
+    }
 }
 
 fn built_here() -> Option<PathBuf> {

@@ -14,6 +14,7 @@ use acceptance_tests::terraform::{Outcome, Tool, Workspace};
 use acceptance_tests::world::{Sandbox, SandboxConfig};
 
 use crate::screen::Screen;
+use crate::story::Story;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -47,7 +48,7 @@ async fn quickstart(screen: &Screen) -> Result<()> {
     workspace.copy_from(&repository().join("examples/quickstart"))?;
     workspace.write("terraform.tfvars", &format!("cidr_block = {:?}\n", sandbox.vpc_cidr().to_string()))?;
     screen.done(format!("examples/quickstart stands in {}", workspace.path().display()));
-    let stage = Stage { screen, sandbox: &sandbox };
+    let mut stage = Stage { screen, story: Story::new(screen, sandbox.ledger()) };
 
     screen.heading(format!("{} installs the provider", workspace.tool().name()));
     stage.quiet(&workspace, &["init", "-no-color"]).await?;
@@ -84,15 +85,15 @@ async fn quickstart(screen: &Screen) -> Result<()> {
 /// Where commands are shown.
 struct Stage<'a> {
     screen: &'a Screen,
-    sandbox: &'a Sandbox,
+    story: Story<'a>,
 }
 
 impl Stage<'_> {
     /// Runs a command and tells what it does.
-    async fn told(&self, workspace: &Workspace, arguments: &[&str]) -> Result<Outcome> {
+    async fn told(&mut self, workspace: &Workspace, arguments: &[&str]) -> Result<Outcome> {
         self.announce(workspace, arguments);
         let mut run = workspace.start(arguments)?;
-        story::tell(self.screen, self.sandbox.ledger(), &mut run).await;
+        self.story.tell(&mut run).await;
         check(run.finish(LIMIT).await?)
     }
 
@@ -162,12 +163,13 @@ fn count(inventory: &[acceptance_tests::world::Object]) -> BTreeMap<&str, usize>
     count
 }
 
-/// `1 vpc, 3 subnets`.
+/// `1 internet gateway, 3 subnets`.
 fn list(count: &BTreeMap<&str, usize>) -> String {
     let mut text = String::new();
     for (kind, number) in count {
         let separator = if text.is_empty() { "" } else { ", " };
-        let _ = write!(text, "{separator}{number} {kind}");
+        let plural = if *number == 1 { "" } else { "s" };
+        let _ = write!(text, "{separator}{number} {}{plural}", kind.replace('-', " "));
     }
     text
 }

@@ -31,7 +31,7 @@ impl Screen {
 
     /// Something happened.
     pub(crate) fn event(&self, subject: impl Display, text: impl Display) {
-        self.print(&format!("{} {:<18} {text}\n", self.clock(), subject.to_string()));
+        self.print(&format!("{} {:<24} {text}\n", self.clock(), subject.to_string()));
     }
 
     /// A step ended well.

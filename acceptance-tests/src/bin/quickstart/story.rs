@@ -12,73 +12,89 @@ use crate::screen::Screen;
 /// How often the ledger is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows what a running command does until it has printed its last line: the cloud's and the nodes' side from the
-/// ledger, Terraform's from its own output.
-pub(crate) async fn tell(screen: &Screen, ledger: &Ledger, run: &mut Run) {
-    let Some(mut messages) = run.messages() else { return };
-    let mut seen = ledger.newest();
-    let mut told = BTreeSet::new();
-    let mut tick = tokio::time::interval(TICK);
-    loop {
-        tokio::select! {
-            message = messages.recv() => match message {
-                Some(message) => tell_message(screen, &message),
-                None => break,
-            },
-            _ = tick.tick() => seen = tell_calls(screen, ledger, seen, &mut told),
-        }
-    }
-    tell_calls(screen, ledger, seen, &mut told);
+/// Tells what happens, each thing once.
+pub(crate) struct Story<'a> {
+    screen: &'a Screen,
+    ledger: &'a Ledger,
+    /// Calls that have been looked at since they ended.
+    past: BTreeSet<u64>,
+    told: BTreeSet<String>,
 }
 
-/// Tells the calls after number `seen` that have ended, and returns up to where.
-fn tell_calls(screen: &Screen, ledger: &Ledger, mut seen: u64, told: &mut BTreeSet<String>) -> u64 {
-    for call in ledger.calls_after(seen) {
-        if call.outcome == Outcome::Open {
-            break;
-        }
-        seen = call.number;
-        if call.outcome != Outcome::Ok {
-            continue;
-        }
-        if let Some((subject, text)) = phase(&call) {
-            // A poll says the same again and again.
-            if told.insert(format!("{subject} {text}")) {
-                screen.event(subject, text);
+impl<'a> Story<'a> {
+    /// A story of this ledger.
+    pub(crate) fn new(screen: &'a Screen, ledger: &'a Ledger) -> Self {
+        Self { screen, ledger, past: BTreeSet::new(), told: BTreeSet::new() }
+    }
+
+    /// Shows what a running command does until it has printed its last line: the cloud's and the nodes' side from the
+    /// ledger, Terraform's from its own output.
+    pub(crate) async fn tell(&mut self, run: &mut Run) {
+        let Some(mut messages) = run.messages() else { return };
+        let before = self.ledger.newest();
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => {
+                        self.calls(before);
+                        self.message(&message);
+                    }
+                    None => break,
+                },
+                _ = tick.tick() => self.calls(before),
             }
         }
     }
-    seen
-}
 
-fn tell_message(screen: &Screen, message: &Json) {
-    let address = || message["hook"]["resource"]["addr"].as_str().unwrap_or_default();
-    let seconds = || message["hook"]["elapsed_seconds"].as_f64().unwrap_or_default();
-    match message["type"].as_str() {
-        Some("planned_change") => {
-            let action = message["change"]["action"].as_str().unwrap_or_default();
-            screen.event("plan", format!("{action} {}", message["change"]["resource"]["addr"].as_str().unwrap_or_default()));
-        }
-        Some("apply_start") => {
-            screen.event(address(), format!("{} …", verb(message, "creating", "changing in place", "destroying")));
-        }
-        Some("apply_complete") => {
-            screen.done(format!(
-                "{} {} in {:.0} s",
-                address(),
-                verb(message, "created", "changed in place", "destroyed"),
-                seconds()
-            ));
-        }
-        Some("diagnostic") => {
-            let diagnostic = &message["diagnostic"];
-            let text = |name: &str| diagnostic[name].as_str().unwrap_or_default();
-            screen.event(text("severity"), text("summary"));
-            for line in text("detail").lines() {
-                screen.text(format!("{:29}{line}", ""));
+    /// Tells the calls after this one that have ended meanwhile.
+    fn calls(&mut self, before: u64) {
+        for call in self.ledger.calls_after(before) {
+            // A call whose client went away stays open for ever.
+            if call.outcome == Outcome::Open || !self.past.insert(call.number) || call.outcome != Outcome::Ok {
+                continue;
+            }
+            if let Some((subject, text)) = phase(&call) {
+                // Later, a node that answers is no news.
+                let bootstrapped = self.told.iter().any(|told| told.starts_with("etcd"));
+                if subject == "talos" && call.action == "Version" && bootstrapped {
+                    continue;
+                }
+                self.once(&subject, &text);
             }
         }
-        _ => {}
+    }
+
+    /// Polls and repeated warnings say the same again and again.
+    fn once(&mut self, subject: &str, text: &str) {
+        if self.told.insert(format!("{subject} {text}")) {
+            self.screen.event(subject, text);
+        }
+    }
+
+    fn message(&mut self, message: &Json) {
+        let address = || message["hook"]["resource"]["addr"].as_str().unwrap_or_default();
+        let seconds = || message["hook"]["elapsed_seconds"].as_f64().unwrap_or_default();
+        match message["type"].as_str() {
+            Some("planned_change") => {
+                let action = message["change"]["action"].as_str().unwrap_or_default();
+                let address = message["change"]["resource"]["addr"].as_str().unwrap_or_default();
+                self.screen.event("plan", format!("{action} {address}"));
+            }
+            Some("apply_start") => {
+                self.screen.event(address(), format!("{} …", verb(message, "creating", "changing in place", "destroying")));
+            }
+            Some("apply_complete") => {
+                let done = verb(message, "created", "changed in place", "destroyed");
+                self.screen.done(format!("{} {done} in {:.0} s", address(), seconds()));
+            }
+            Some("diagnostic") => {
+                let text = |name: &str| message["diagnostic"][name].as_str().unwrap_or_default();
+                let detail = text("detail").replace('\n', &format!("\n{:35}", ""));
+                self.once(text("severity"), format!("{}\n{:35}{detail}", text("summary"), "").trim_end());
+            }
+            _ => {}
+        }
     }
 }
 
@@ -100,7 +116,7 @@ fn phase(call: &Call) -> Option<(String, String)> {
         (Plane::Cloud, "CreateSecurityGroup") => ("firewall", format!("security group {}", detail("GroupName"))),
         (Plane::Cloud, "CreateLoadBalancer") => ("load balancer", detail("Name").to_owned()),
         (Plane::Cloud, "CreateTargetGroup") => ("load balancer", format!("target group {}", detail("Name"))),
-        (Plane::Cloud, "CreateListener") => ("load balancer", format!("listener {}", detail("Port"))),
+        (Plane::Cloud, "CreateListener") => ("load balancer", format!("listens on {}", detail("Port"))),
         (Plane::Cloud, "RunInstances") => ("machine", format!("{} {}", detail("InstanceType"), name_tag(&call.detail))),
         (Plane::Cloud, "TerminateInstances") => ("machines", "terminated".to_owned()),
         (Plane::Cloud, "CreateBucket") => ("bucket", bucket(&call.detail)),
