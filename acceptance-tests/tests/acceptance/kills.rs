@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acceptance_tests::ledger::Matcher;
 use acceptance_tests::terraform::workspace::LIMIT;
-use acceptance_tests::terraform::{Kind, process};
+use acceptance_tests::terraform::{Kind, Workspace, process};
 use tokio::sync::{oneshot, watch};
 
 use crate::checks;
@@ -38,57 +38,44 @@ async fn finishes_after_kills(
     workspace.plan().await.unwrap().has_changes();
     let before = ledger.newest();
     workspace.apply_plan().await.unwrap().succeeds();
-    let calls = ledger.calls_after(before);
+    let mut calls = ledger.calls_after(before);
     let one_of_everything = world.inventory().await.counts();
     workspace.destroy().await.unwrap().succeeds();
     world.is_empty().await;
 
-    let last = calls.len() - 1;
     for point in (0..10).filter(|&point| which(point)) {
-        let index = last * point / 9;
-        let call = &calls[index];
-        let place = format!(
-            "{victim:?} killed at call {} of {} ({:?} {} {})",
-            index + 1,
-            calls.len(),
-            call.plane,
-            call.service,
-            call.action
-        );
-        eprintln!("{place}");
-
-        let workspace = world.workspace(kind, &configuration);
-        workspace.plan().await.unwrap().has_changes();
-        // Polling makes the count vary a little from run to run; the last call is found by what it is.
-        let matcher = if index == last {
-            let earlier = calls[..last].iter().filter(|other| other.plane == call.plane && other.action == call.action).count();
-            Matcher { plane: Some(call.plane), action: Some(call.action.clone()), ..Matcher::any() }
-                .after(u32::try_from(earlier).unwrap())
-        } else {
-            Matcher::number(ledger.newest() + 1 + index as u64)
-        };
-        let (terraform, mut started) = watch::channel(None);
-        let (killed, was_killed) = oneshot::channel();
-        ledger.on_answer(matcher, true, move |_| async move {
-            let terraform: u32 = started.wait_for(Option::is_some).await.unwrap().unwrap();
-            let provider = process::provider_of(terraform);
-            if let Some(target) = match victim {
-                Victim::Provider => provider,
-                Victim::Terraform => Some(terraform),
-            } {
-                process::kill(target).unwrap();
-                let _ = killed.send(provider);
+        // Polling makes the number of calls vary a little from run to run. A run that had ended before the last call of the
+        // one before it tells anew which is the last.
+        let mut tries = 0;
+        let (place, workspace) = loop {
+            tries += 1;
+            assert!(tries <= 5, "five runs in a row ended before the last call of the one before");
+            let index = (calls.len() - 1) * point / 9;
+            let call = &calls[index];
+            let place = format!(
+                "{victim:?} killed at call {} of {} ({:?} {} {})",
+                index + 1,
+                calls.len(),
+                call.plane,
+                call.service,
+                call.action
+            );
+            eprintln!("{place}");
+            let workspace = world.workspace(kind, &configuration);
+            workspace.plan().await.unwrap().has_changes();
+            let before = ledger.newest();
+            let Some(provider) = kill_at(&world, &workspace, victim, before + 1 + index as u64).await else {
+                assert!(ledger.newest() - before < calls.len() as u64, "{place}: the call came, and nobody was killed");
+                calls = ledger.calls_after(before);
+                workspace.destroy().await.unwrap().succeeds();
+                continue;
+            };
+            if victim == Victim::Terraform {
+                let took = process::gone(provider, PROVIDER_OUTLIVES).await;
+                assert!(took.is_some(), "{place}: the provider outlives its Terraform by more than {PROVIDER_OUTLIVES:?}");
             }
-        });
-        let run = workspace.start(&["apply", "-json", "plan"]).unwrap();
-        terraform.send(Some(run.process())).unwrap();
-        let outcome = run.finish(LIMIT).await.unwrap();
-        let provider = was_killed.await.unwrap_or_else(|_| panic!("{place}: the call never came: {}", outcome.report()));
-        assert_ne!(outcome.code, Some(0), "{place}: {}", outcome.report());
-        if let (Victim::Terraform, Some(provider)) = (victim, provider) {
-            let took = process::gone(provider, PROVIDER_OUTLIVES).await;
-            assert!(took.is_some(), "{place}: the provider outlives its Terraform by more than {PROVIDER_OUTLIVES:?}");
-        }
+            break (place, workspace);
+        };
 
         let up = world.inventory().await.machines();
         let second = workspace.apply().await.unwrap();
@@ -104,8 +91,28 @@ async fn finishes_after_kills(
         workspace.plan().await.unwrap().is_empty_plan();
         workspace.destroy().await.unwrap().succeeds();
         world.is_empty().await;
-        ledger.clear();
     }
+}
+
+/// Applies the saved plan and kills as the answer to the call with this number is due, which is lost. Gives the provider's
+/// process id, or `None` if the apply ended before that call.
+async fn kill_at(world: &World, workspace: &Workspace, victim: Victim, number: u64) -> Option<u32> {
+    let (terraform, mut started) = watch::channel(None);
+    let (killed, was_killed) = oneshot::channel();
+    world.sandbox.ledger().on_answer(Matcher::number(number), true, move |_| async move {
+        let terraform: u32 = started.wait_for(Option::is_some).await.unwrap().unwrap();
+        let provider = process::provider_of(terraform).unwrap();
+        process::kill(if victim == Victim::Provider { provider } else { terraform }).unwrap();
+        killed.send(provider).unwrap();
+    });
+    let run = workspace.start(&["apply", "-json", "plan"]).unwrap();
+    terraform.send(Some(run.process())).unwrap();
+    let outcome = run.finish(LIMIT).await.unwrap();
+    // Takes the hook back, if it is still there, and with it the sender.
+    world.sandbox.ledger().clear();
+    let provider = was_killed.await.ok();
+    assert_eq!(outcome.code == Some(0), provider.is_none(), "{}", outcome.report());
+    provider
 }
 
 #[tokio::test(flavor = "multi_thread")]
