@@ -8,6 +8,7 @@ use acceptance_tests::terraform::Kind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
+use talos::client::{Client, ErrorKind, Identity};
 
 use crate::checks;
 use crate::configuration::Configuration;
@@ -64,6 +65,48 @@ async fn kubeconfig_and_talosconfig_verify_against_the_clusters_own_cas() {
     assert_eq!(openssl(&["pkey", "-in", &key, "-pubout"]), openssl(&["x509", "-in", &certificate, "-noout", "-pubkey"]));
     assert!(openssl(&["x509", "-in", &certificate, "-noout", "-subject"]).contains("os:admin"));
 
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
+/// A client with the credentials of a talosconfig, which trusts the node of another.
+fn client(credentials: &Json, trusted: &Json, node: &str) -> Client {
+    let text = |context: &Json, name: &str| String::from_utf8(STANDARD.decode(context[name].as_str().unwrap()).unwrap()).unwrap();
+    let identity = Identity::new(text(trusted, "ca"), text(credentials, "crt"), text(credentials, "key").into());
+    Client::new(node, &identity).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_talosconfig_opens_its_own_cluster_and_no_other() {
+    let world = World::start().await;
+    let one_node = |pods: &str| {
+        let extra = format!("pod_cidr = \"{pods}\"");
+        Configuration::cluster(world.cidr()).with_cluster(|it| {
+            it.control_plane = 1;
+            it.workers = 0;
+            it.extra = extra;
+        })
+    };
+    let workspace = world.workspace(Kind::Terraform, &one_node("10.244.0.0/16"));
+    let second = one_node("10.245.0.0/16").hcl();
+    let second = &second[second.find("resource \"inferadb_cluster\"").unwrap()..];
+    workspace.write("second.tf", &second.replace("\"demo\"", "\"second\"")).unwrap();
+    workspace.apply().await.unwrap().succeeds();
+
+    let mut contexts = Vec::new();
+    let mut nodes = Vec::new();
+    for address in ["inferadb_cluster.demo", "inferadb_cluster.second"] {
+        let cluster = workspace.attributes(address).await.unwrap();
+        let talosconfig: Json = serde_saphyr::from_str(cluster["talosconfig"].as_str().unwrap()).unwrap();
+        contexts.push(talosconfig["contexts"][talosconfig["context"].as_str().unwrap()].clone());
+        nodes.push(cluster["nodes"]["control-plane-0"]["public_ip"].as_str().unwrap().to_owned());
+    }
+    for own in 0..2 {
+        let other = 1 - own;
+        client(&contexts[own], &contexts[own], &nodes[own]).version().await.unwrap();
+        let refused = client(&contexts[other], &contexts[own], &nodes[own]).version().await.unwrap_err();
+        assert!(matches!(refused.kind, ErrorKind::TlsRefused(_)), "{refused}");
+    }
     workspace.destroy().await.unwrap().succeeds();
     world.is_empty().await;
 }
