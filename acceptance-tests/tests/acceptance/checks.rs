@@ -11,6 +11,7 @@ use crate::world::{World, took_effect};
 
 /// Claims that etcd was bootstrapped on exactly one of the nodes that stand now.
 pub(crate) async fn one_etcd_cluster(world: &World) {
+    world.nodes_are_sound();
     let machines = world.inventory().await.machines();
     if machines.is_empty() {
         return;
@@ -53,21 +54,23 @@ print(json.dumps(configs))
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Claims that Talos' own library takes each of these configs as a node in a cloud does, without a word of warning.
-/// `TALOS_MACHINERY_CLI` names the program that asks it; without, the claim is skipped.
-pub(crate) fn talos_takes(configs: &BTreeMap<String, String>) {
+/// Claims that Talos' own library takes every config that ever reached a node as a node in a cloud does, without a word of
+/// warning. `TALOS_MACHINERY_CLI` names the program that asks it; without, the claim is skipped.
+pub(crate) fn talos_takes_all_configs(world: &World) {
     let Some(program) = std::env::var_os("TALOS_MACHINERY_CLI") else {
         println!("skipped: machine configs against Talos' own library: TALOS_MACHINERY_CLI is not set");
         return;
     };
+    let configs = world.sandbox.nodes().unwrap().configs();
+    assert!(!configs.is_empty());
     let mut library = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut questions = library.stdin.take().unwrap();
     let mut answers = BufReader::new(library.stdout.take().unwrap()).lines();
-    for (machine, config) in configs {
+    for (number, config) in configs.iter().enumerate() {
         writeln!(questions, "{}", json!({"op": "load", "config": config})).unwrap();
         let answer: Json = serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap();
-        assert_eq!(answer["ok"], true, "{machine}: {}", answer["error"]);
-        assert!(answer["warnings"].as_array().is_none_or(Vec::is_empty), "{machine}: {}", answer["warnings"]);
+        assert_eq!(answer["ok"], true, "config {number} of {}: {}", configs.len(), answer["error"]);
+        assert!(answer["warnings"].as_array().is_none_or(Vec::is_empty), "config {number}: {}", answer["warnings"]);
     }
     drop(questions);
     library.wait().unwrap();

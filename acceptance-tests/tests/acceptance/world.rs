@@ -43,8 +43,18 @@ impl World {
         Inventory(self.sandbox.inventory().await.unwrap())
     }
 
-    /// Claims that nothing of ours is left.
+    /// Claims that the nodes went through nothing that no cluster may go through, such as a second etcd, and that none of
+    /// them booted from a config that Talos refuses.
+    #[track_caller]
+    pub(crate) fn nodes_are_sound(&self) {
+        let nodes = self.sandbox.nodes().unwrap();
+        assert_eq!(nodes.violations(), Vec::<String>::new());
+        assert!(nodes.boot_failures().is_empty(), "{:?}", nodes.boot_failures());
+    }
+
+    /// Claims that nothing of ours is left, and that the nodes were sound to the end.
     pub(crate) async fn is_empty(&self) {
+        self.nodes_are_sound();
         let inventory = self.inventory().await;
         assert!(inventory.0.is_empty(), "these are left in the cloud: {:#?}", inventory.0);
     }
