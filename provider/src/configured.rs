@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clouds::{Cloud, Place};
+use ipnet::Ipv4Net;
 use tf_provider::{Diagnostic, Value, path};
 use tokio::sync::OnceCell;
 
 use crate::connect::CloudSettings;
 use crate::diagnostics;
+use crate::ids::RegionId;
+use crate::networks;
 
 /// What every resource is given.
 pub(crate) struct Configured {
@@ -18,6 +21,7 @@ pub(crate) struct Configured {
     clouds: CloudSettings,
     connections: Mutex<BTreeMap<Place, Arc<OnceCell<Connection>>>>,
     seen: Mutex<BTreeSet<String>>,
+    planned_networks: Mutex<BTreeMap<RegionId, Ipv4Net>>,
 }
 
 /// A cloud in one place, with credentials that were found and belong to an allowed account.
@@ -37,7 +41,15 @@ impl Configured {
         default_tags: Value<BTreeMap<String, Value<String>>>,
         clouds: CloudSettings,
     ) -> Self {
-        Self { environment, allowed_account_ids, default_tags, clouds, connections: Mutex::default(), seen: Mutex::default() }
+        Self {
+            environment,
+            allowed_account_ids,
+            default_tags,
+            clouds,
+            connections: Mutex::default(),
+            seen: Mutex::default(),
+            planned_networks: Mutex::default(),
+        }
     }
 
     /// The `environment` that new things belong to; unknown while the provider block is.
@@ -145,6 +157,22 @@ impl Configured {
     pub(crate) fn has_seen(&self, claim: &str) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(claim)
     }
+
+    /// Remembers the range that this run plans for a region, so that plans beside it need not wait for the network. Tells which
+    /// other region of the same place this run has planned on a range that meets it.
+    pub(crate) fn plans_network(&self, region: &RegionId, range: Ipv4Net) -> Option<(RegionId, Ipv4Net)> {
+        let mut planned = self.planned_networks.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.insert(region.clone(), range);
+        let other = |(other, taken): &(&RegionId, &Ipv4Net)| {
+            *other != region && other.place == region.place && networks::meet(range, **taken)
+        };
+        planned.iter().find(other).map(|(other, taken)| (other.clone(), *taken))
+    }
+
+    /// The range that this run plans for a region, if it does.
+    pub(crate) fn planned_network(&self, region: &RegionId) -> Option<Ipv4Net> {
+        self.planned_networks.lock().unwrap_or_else(PoisonError::into_inner).get(region).copied()
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +203,20 @@ mod tests {
     fn an_import_takes_only_tags_that_the_defaults_do_not_give() {
         let found = [("team", "data"), ("cost", "7")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         assert_eq!(configured(Value::Null).tags_beyond_defaults(&found), Value::Known(map(&[("team", "data")])));
+    }
+
+    #[test]
+    fn regions_planned_in_one_run_do_not_meet_in_one_place() {
+        let provider = configured(Value::Null);
+        let region = |id: &str| id.parse::<RegionId>().unwrap();
+        let range = |text: &str| networks::parse(text).unwrap();
+        let first = region("production/aws/us-east-1/nyc1");
+        assert_eq!(provider.plans_network(&first, range("10.10.0.0/16")), None);
+        assert_eq!(provider.plans_network(&first, range("10.10.0.0/16")), None, "planned again");
+        assert_eq!(provider.plans_network(&region("production/aws/us-west-1/sfo1"), range("10.10.0.0/16")), None);
+        let second = region("production/aws/us-east-1/nyc2");
+        assert_eq!(provider.plans_network(&second, range("10.10.128.0/20")), Some((first.clone(), range("10.10.0.0/16"))));
+        assert_eq!(provider.planned_network(&first), Some(range("10.10.0.0/16")));
     }
 
     #[test]

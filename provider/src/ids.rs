@@ -24,7 +24,7 @@ pub(crate) struct IdError {
 }
 
 /// Which region: its place in a cloud, and its name there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RegionId {
     /// The provider's `environment`.
     pub(crate) environment: String,

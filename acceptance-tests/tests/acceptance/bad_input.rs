@@ -84,6 +84,18 @@ async fn pods_that_meet_the_services_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pods_that_meet_a_network_planned_beside_them_are_refused() {
+    plan_is_refused(
+        |world| {
+            let pods = format!("pod_cidr = \"{}\"", world.cidr());
+            Configuration::cluster(world.cidr()).with_cluster(|it| it.extra = pods)
+        },
+        &["pod_cidr", "the region's network"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_region_name_is_refused() {
     plan_is_refused(
         |world| Configuration::region(world.cidr()).with(|it| "mars1".clone_into(&mut it.region_name)),

@@ -143,6 +143,9 @@ pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel
         if let Some(name) = plan.name.as_str() {
             plan.id = MemberId { region: region_id.clone(), name: name.to_owned() }.to_string().into();
         }
+        if let Some(network) = cx.provider.planned_network(&region_id) {
+            ranges(plan, Some(&network.to_string()), &mut found);
+        }
         if let Some(connection) = cx.provider.cloud_if_known(&region_id.place).await? {
             plan.account_id = connection.account_id.as_str().into();
             in_the_cloud(cx, &connection, &region_id, plan, wanted.as_ref(), &mut found).await?;
@@ -202,10 +205,13 @@ async fn in_the_cloud(
     if let Some(wanted) = wanted {
         machine_types(connection, region_id, plan, wanted, found).await?;
     }
-    let regions = cloud.roots(Kind::Region).await.map_err(|error| asking(&error))?;
-    let network = region_root(&regions, &region_id.scope()).and_then(|root| root.cidr).map(|cidr| cidr.to_string());
-    if let Some(network) = &network {
-        ranges(plan, Some(network), found);
+    // A region that this run makes or replaces has been compared with already.
+    if cx.provider.planned_network(region_id).is_none() {
+        let regions = cloud.roots(Kind::Region).await.map_err(|error| asking(&error))?;
+        let network = region_root(&regions, &region_id.scope()).and_then(|root| root.cidr).map(|cidr| cidr.to_string());
+        if let Some(network) = &network {
+            ranges(plan, Some(network), found);
+        }
     }
     let Some(name) = plan.name.as_str() else { return Ok(()) };
     let roots = cloud.roots(Kind::Cluster).await.map_err(|error| asking(&error))?;

@@ -34,13 +34,25 @@ pub(super) async fn create(
     };
     let id = RegionId { environment: environment.to_owned(), place, name: name.to_owned() };
     plan.id = id.to_string().into();
+    let range = plan.cidr_block.as_str().and_then(|text| networks::parse(text).ok());
+    if let Some(range) = range
+        && let Some((other, taken)) = cx.provider.plans_network(&id, range)
+    {
+        return Err(Diagnostic::error(format!("`{range}` meets the network of another region"))
+            .detail(format!(
+                "Region `{}` is planned in `{}` too, on `{taken}`. Choose ranges that do not meet.",
+                other.name, id.place
+            ))
+            .at(path!("cidr_block"))
+            .into());
+    }
 
     let Some(connection) = cx.provider.cloud_if_known(&id.place).await? else { return Ok(Remake::default()) };
     plan.account_id = connection.account_id.as_str().into();
     zones(&connection, config, plan).await?;
     let roots = roots(&connection).await?;
-    if let Some(cidr) = plan.cidr_block.as_str().and_then(|text| networks::parse(text).ok()) {
-        check_overlap(&connection, &id, cidr, &roots).await?;
+    if let Some(range) = range {
+        check_overlap(&connection, &id, range, &roots).await?;
     }
     announce(cx, &connection, &id, plan, &roots).await?;
     Ok(remake(&id, plan))
