@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use clouds::{Claim, ClusterSpec, ClusterState, Kind, Machine, Mark, Root};
+use clouds::{Claim, ClusterSpec, ClusterState, Kind, Mark, Root};
 use tf_provider::{ApplyContext, Diagnostic, Diagnostics, Value, path};
 
-use super::bring_up::{self, Begun, Fleet, Standing};
-use super::desired::{desired_nodes, strings};
+use super::bring_up::{self, Begun};
+use super::desired::strings;
+use super::fleet::Fleet;
+use super::make::Standing;
 use super::model::ClusterModel;
 use super::record::{ClusterPrivate, Record};
 use super::render::Blueprint;
 use super::site::Site;
-use super::{ClusterResource, secrets};
+use super::{ClusterResource, credentials, secrets};
 use crate::claims::{self, Decision};
 use crate::diagnostics;
 
@@ -103,7 +105,7 @@ pub(super) fn finish(
         model.kubeconfig = Value::Null;
         model.talosconfig = Value::Null;
     } else if !model.kubeconfig.is_known() || !model.talosconfig.is_known() {
-        let (kubeconfig, talosconfig) = bring_up::credentials(&model, bundle)?;
+        let (kubeconfig, talosconfig) = credentials::for_row(&model, bundle)?;
         model.kubeconfig = kubeconfig.into();
         model.talosconfig = talosconfig.into();
     }
@@ -161,11 +163,3 @@ pub(super) fn taken(name: &str) -> Diagnostics {
         .detail("Its objects bear another claim now, so two runs work on one cluster. Let the other one end, then plan again.")
         .into()
 }
-
-/// Desired nodes of a plan whose values are all known.
-pub(super) fn wanted(plan: &ClusterModel) -> BTreeMap<String, super::desired::DesiredNode> {
-    desired_nodes(plan).unwrap_or_default()
-}
-
-/// Machines by node name.
-pub(super) type Machines = BTreeMap<String, Machine>;

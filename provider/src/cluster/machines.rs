@@ -1,6 +1,7 @@
 //! Which machines stay, which are made, which go: desired nodes against what the cloud shows.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use clouds::{Machine, MachineStatus};
 
@@ -40,6 +41,11 @@ pub(super) fn reconcile(
     // The node that remembers the secrets comes first.
     result.create.sort_by_key(|(name, _)| (!desired[name].is_control_plane(), desired[name].pool.clone(), desired[name].index));
     result
+}
+
+/// Where a node's Talos API is reached: its public address where it has one.
+pub(super) fn address(machine: &Machine) -> Option<Ipv4Addr> {
+    machine.public_ip.or(machine.private_ip)
 }
 
 #[cfg(test)]

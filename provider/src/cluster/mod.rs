@@ -10,14 +10,22 @@
 //! | `site` | where a cluster stands: cloud, region, zones |
 //! | `secrets` | where a create finds its bundle |
 //! | `record` | the row as it grows |
-//! | `bring_up` | from machines to a healthy cluster |
+//! | `fleet` | the machines, and the ways to them |
+//! | `make`, `targets`, `bring_up` | from nothing to machines behind load balancers to a healthy cluster |
+//! | `change`, `leave` | nodes that change and nodes that go |
+//! | `credentials` | admin certificates |
 
 mod bring_up;
+mod change;
 mod checks;
 mod create;
+mod credentials;
 mod delete;
 mod desired;
+mod fleet;
+mod leave;
 mod machines;
+mod make;
 mod model;
 mod plan;
 mod read;
@@ -25,6 +33,7 @@ mod record;
 mod render;
 mod secrets;
 mod site;
+mod targets;
 mod update;
 
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! What has become of a cluster.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use clouds::{Kind, Machine};
@@ -9,6 +8,7 @@ use talos::client::Clients;
 use tf_provider::{Diagnostic, Diagnostics, ReadContext, Value};
 
 use super::desired::node_name;
+use super::machines::address;
 use super::model::{ClusterModel, Node};
 use super::record::{ClusterPrivate, node_of};
 use super::render::endpoint;
@@ -94,7 +94,7 @@ async fn versions(
     if state.status.as_str() != Some(claims::READY) {
         return BTreeMap::new();
     }
-    let clients = match super::bring_up::identity(bundle)
+    let clients = match super::credentials::identity(bundle)
         .and_then(|identity| Clients::new(&identity).map_err(|error| Diagnostics::from(Diagnostic::error(error.to_string()))))
     {
         Ok(clients) => clients,
@@ -131,9 +131,4 @@ async fn versions(
         );
     }
     versions
-}
-
-/// Where a node's Talos API is reached: its public address where it has one.
-pub(super) fn address(machine: &Machine) -> Option<Ipv4Addr> {
-    machine.public_ip.or(machine.private_ip)
 }

@@ -3,12 +3,13 @@
 use clouds::{Claim, ClusterState, Kind};
 use tf_provider::{ApplyContext, Diagnostic, Diagnostics};
 
-use super::bring_up::{self, Fleet, Standing};
 use super::create::{blueprint_of, cluster_spec, finish, taken};
+use super::fleet::Fleet;
+use super::make::Standing;
 use super::model::ClusterModel;
 use super::record::{ClusterPrivate, Record};
 use super::site::Site;
-use super::{ClusterResource, secrets};
+use super::{ClusterResource, bring_up, change, leave, secrets};
 use crate::claims;
 use crate::diagnostics;
 
@@ -47,9 +48,9 @@ pub(super) async fn update(
 
     let blueprint = blueprint_of(&plan, &bundle)?;
     let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record };
-    bring_up::change_configs(&fleet, &plan, &standing, cx.deadline).await?;
-    bring_up::remove_surplus(&fleet, &plan, &standing, cx.deadline).await?;
-    bring_up::forget_lost_members(&fleet, &plan, &standing, cx.deadline).await?;
+    change::change_configs(&fleet, &plan, &standing, cx.deadline).await?;
+    leave::remove_surplus(&fleet, &plan, &standing, cx.deadline).await?;
+    leave::forget_lost_members(&fleet, &plan, &standing, cx.deadline).await?;
     let left = cloud.machines(&root.id).await.map_err(failed)?;
     let machines = fleet.make_machines(&plan, left, Standing::Stays).await?;
     fleet.serve_control_plane(&machines).await?;

@@ -1,0 +1,190 @@
+//! Machines for the nodes that a plan asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clouds::{Machine, MachineRole, MachineSpec, RootDisk};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use talos::config::MachineConfig;
+use tf_provider::{Diagnostic, Diagnostics};
+use zeroize::Zeroizing;
+
+use super::desired::DesiredNode;
+use super::fleet::{Fleet, Machines, wanted};
+use super::machines::reconcile;
+use super::model::ClusterModel;
+use super::record::node_of;
+use crate::diagnostics;
+
+/// Metadata service hop limit: pods cannot reach it.
+const HOP_LIMIT: u8 = 1;
+
+/// Which machines that stand already are as good as new ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Those of the right type that booted with this bundle: the cluster never ran.
+    MustFit,
+    /// All: they are nodes of a running cluster.
+    Stays,
+}
+
+impl Fleet<'_> {
+    /// Machines for all wanted nodes. The first control-plane machine of a new cluster is made before any other, since its user
+    /// data remembers the secrets; the others at once. A failure lets what is under way end, so that the row names all that exists.
+    pub(super) async fn make_machines(
+        &self,
+        plan: &ClusterModel,
+        standing: Vec<Machine>,
+        which: Standing,
+    ) -> Result<Machines, Diagnostics> {
+        let nodes = wanted(plan);
+        let types = self.site.machine_types(&nodes);
+        let fingerprint = self.blueprint.machine_fingerprint();
+        let work = reconcile(&nodes, &standing, |name, machine| {
+            which == Standing::Stays
+                || (machine.bundle_fingerprint == fingerprint && types.get(name) == Some(&machine.machine_type))
+        });
+        let mut machines = work.keep;
+        for (name, machine) in &machines {
+            self.note_standing(name, machine);
+        }
+        if !work.remove.is_empty() {
+            let ids: Vec<String> = work.remove.iter().map(|machine| machine.id.clone()).collect();
+            tracing::info!(machines = ids.join(", "), "terminating machines that cannot be kept");
+            self.site
+                .cloud
+                .terminate_machines(&ids)
+                .await
+                .map_err(|error| diagnostics::cloud("Cannot terminate machines that cannot be kept", &error))?;
+        }
+        let images = self.images(plan, work.create.iter().filter_map(|(name, _)| types.get(name))).await?;
+        let first = usize::from(!machines.values().any(|machine| machine.role == MachineRole::ControlPlane));
+        let (before, after) = work.create.split_at(first.min(work.create.len()));
+        for batch in [before, after] {
+            let mut making: FuturesUnordered<_> = batch
+                .iter()
+                .map(|(name, replaces)| {
+                    let (node, types, images) = (&nodes[name], &types, &images);
+                    async move { (name, self.make_machine(name, node, replaces.clone(), types, images).await) }
+                })
+                .collect();
+            let mut failures = Diagnostics::new();
+            while let Some((name, made)) = making.next().await {
+                match made {
+                    Ok((machine, config)) => {
+                        tracing::info!(node = name, machine = machine.id, "machine runs");
+                        let version = self.blueprint.talos_version().to_string();
+                        self.record.node(name, node_of(&machine, &version, &config, 0));
+                        machines.insert(name.clone(), machine);
+                    }
+                    Err(failure) => failures.extend(failure),
+                }
+            }
+            if failures.has_errors() {
+                return Err(once_each(failures, machines.len(), nodes.len()));
+            }
+        }
+        Ok(machines)
+    }
+
+    /// The row of a machine that stood before: what is known of it, with the cloud's facts as they are now.
+    fn note_standing(&self, name: &str, machine: &Machine) {
+        let (model, _) = self.record.current();
+        let known = model.nodes.known().and_then(|nodes| nodes.get(name)).and_then(|node| node.known().cloned());
+        let version = self.blueprint.talos_version().to_string();
+        let node = match known {
+            Some(node) if node.instance_id.as_str() == Some(&machine.id) => node_of(
+                machine,
+                node.talos_version.as_str().unwrap_or(&version),
+                node.config.as_str().unwrap_or_default(),
+                node.reboots.known().copied().unwrap_or(0),
+            ),
+            _ => node_of(machine, &version, "", 0),
+        };
+        self.record.node(name, node);
+    }
+
+    /// Image ids by machine type.
+    async fn images<'t>(
+        &self,
+        plan: &ClusterModel,
+        types: impl Iterator<Item = &'t String>,
+    ) -> Result<BTreeMap<String, String>, Diagnostics> {
+        let version = plan.talos_version.as_str().unwrap_or_default();
+        let mut images = BTreeMap::new();
+        for name in types.collect::<BTreeSet<_>>() {
+            let doing = format!("Cannot find an image for machine type `{name}`");
+            let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+            let machine_type = self.site.cloud.machine_type(name).await.map_err(failed)?.ok_or_else(|| {
+                Diagnostic::error(format!("`{name}` is no machine type of `{}`", self.site.region_id.place))
+                    .detail("No machine was made.")
+            })?;
+            let image = self.site.cloud.image(version, &machine_type.architecture, plan.image.as_str()).await.map_err(failed)?;
+            images.insert(name.clone(), image.id);
+        }
+        Ok(images)
+    }
+
+    async fn make_machine(
+        &self,
+        name: &str,
+        node: &DesiredNode,
+        replaces: Option<String>,
+        types: &BTreeMap<String, String>,
+        images: &BTreeMap<String, String>,
+    ) -> Result<(Machine, String), Diagnostics> {
+        let subnet = self.site.subnet(node)?;
+        let machine_type = types.get(name).cloned().unwrap_or_default();
+        let config = self.boot_config(node, &subnet.zone, &machine_type)?;
+        let (model, _) = self.record.current();
+        let spec = MachineSpec {
+            role: node.role,
+            pool: node.pool.clone(),
+            index: node.index,
+            replaces,
+            image_id: images.get(&machine_type).cloned().unwrap_or_default(),
+            machine_type,
+            subnet_id: subnet.id.clone(),
+            root_disk: RootDisk { size_gib: node.disk_size, volume_type: node.disk_type.clone() },
+            user_data: Zeroizing::new(config.to_yaml().as_bytes().to_vec()),
+            bundle_fingerprint: self.blueprint.machine_fingerprint(),
+            metadata_hop_limit: HOP_LIMIT,
+            tags: crate::tags::plain(&model.tags_all).unwrap_or_default(),
+        };
+        let machine = self
+            .site
+            .cloud
+            .create_machine(&self.site.scope(), &self.name(), self.cluster, &spec)
+            .await
+            .map_err(|error| diagnostics::cloud(&format!("Cannot make node `{name}`"), &error))?;
+        Ok((machine, config.fingerprint()))
+    }
+
+    /// What a machine boots from: its config, without inline manifests where the cloud cannot carry those.
+    fn boot_config(&self, node: &DesiredNode, zone: &str, machine_type: &str) -> Result<MachineConfig, Diagnostics> {
+        let config = self.blueprint.node_config(node, zone, machine_type)?;
+        if self.site.cloud.check_user_data(config.to_yaml().as_bytes()).is_ok() {
+            return Ok(config);
+        }
+        let (reduced, _) = config.without_inline_manifests();
+        self.site.cloud.check_user_data(reduced.to_yaml().as_bytes()).map_err(|error| {
+            Diagnostic::error("The machine config is too large to boot from").detail(format!(
+                "Even without its inline manifests {error}. Make the patches smaller. No machine was made with it."
+            ))
+        })?;
+        Ok(reduced)
+    }
+}
+
+/// One diagnostic per cause: ten machines refused for one quota are one error.
+fn once_each(failures: Diagnostics, made: usize, wanted: usize) -> Diagnostics {
+    let mut once: Vec<Diagnostic> = Vec::new();
+    for failure in failures {
+        // The summary names the node; the cause is in the detail.
+        if once.len() < 3 && !once.iter().any(|seen| seen.detail_text() == failure.detail_text()) {
+            let detail = format!("{}\n\n{made} of {wanted} nodes exist.", failure.detail_text());
+            once.push(failure.detail(detail));
+        }
+    }
+    once.into()
+}
