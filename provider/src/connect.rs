@@ -12,7 +12,7 @@ use tf_provider::{Diagnostic, Model, Value, parse_duration, path};
 /// Settings for Amazon Web Services.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub(crate) struct Aws {
-    /// Profile of the shared files. `AWS_PROFILE`, else `default`, unless given.
+    /// Profile of the shared config and credentials files. `AWS_PROFILE`, else `default`, unless given.
     #[attr(optional)]
     pub(crate) profile: Value<String>,
     /// Shared config files instead of `~/.aws/config`. Of two that say the same, the later wins.
@@ -21,35 +21,34 @@ pub(crate) struct Aws {
     /// Shared credentials files instead of `~/.aws/credentials`. Of two that say the same, the later wins.
     #[attr(optional)]
     pub(crate) shared_credentials_files: Value<Vec<Value<String>>>,
-    /// How often one call is repeated at most when AWS throttles it or fails. 25 unless given.
+    /// How often one call is repeated at most when AWS throttles it or fails, 0 to 1000. 25 unless given.
     #[attr(optional, validate = max_retries)]
     pub(crate) max_retries: Value<i64>,
-    /// PEM file with certificates to trust besides the system's. `AWS_CA_BUNDLE` unless given.
+    /// File with certificates in PEM to trust besides the system's. The one that `AWS_CA_BUNDLE` names unless given.
     #[attr(optional)]
     pub(crate) custom_ca_bundle: Value<String>,
-    /// URL of the proxy for all calls. `HTTPS_PROXY` and its kin unless given.
+    /// URL of the proxy for all calls. The one that `HTTPS_PROXY` or `HTTP_PROXY` names unless given.
     #[attr(optional, validate = url)]
     pub(crate) http_proxy: Value<String>,
     /// Hosts to reach without `http_proxy`, separated by commas. `NO_PROXY` unless given.
     #[attr(optional)]
     pub(crate) no_proxy: Value<String>,
-    /// Take the account from the credentials where they name it, without asking STS.
+    /// Whether the account is taken from the credentials where they name it, without asking STS. `false` unless given.
     #[attr(optional)]
     pub(crate) skip_credentials_validation: Value<bool>,
-    /// Use endpoints that comply with FIPS 140.
+    /// Whether to use endpoints that comply with FIPS 140. What the environment or the profile says unless given.
     #[attr(optional)]
     pub(crate) use_fips_endpoint: Value<bool>,
-    /// Use endpoints that answer over IPv6 too.
+    /// Whether to use endpoints that answer over IPv6 too. What the environment or the profile says unless given.
     #[attr(optional)]
     pub(crate) use_dualstack_endpoint: Value<bool>,
-    /// Put a bucket's name into the path instead of the host, as some S3-compatible stores need it.
+    /// Whether a bucket's name goes into the path instead of the host, as some S3-compatible stores need it. `false` unless
+    /// given.
     #[attr(optional)]
     pub(crate) s3_use_path_style: Value<bool>,
 
-    /// Role to act in. Of several, each is assumed with the credentials of the one before it.
     #[block]
     pub(crate) assume_role: Value<Vec<AssumeRole>>,
-    /// Where to reach each service instead of at AWS' own address.
     #[block]
     pub(crate) endpoints: Value<Endpoints>,
 }
@@ -66,7 +65,7 @@ pub(crate) struct AssumeRole {
     /// External id that the role's trust policy asks for.
     #[attr(optional)]
     pub(crate) external_id: Value<String>,
-    /// How long the session lasts, such as `1h30m`; from 15 minutes to 12 hours. What AWS takes for its default unless given.
+    /// How long the session lasts, such as `1h30m`; from 15 minutes to 12 hours. One hour, the default of AWS, unless given.
     #[attr(optional, validate = session_duration)]
     pub(crate) duration: Value<String>,
     /// Policy in JSON that narrows what the session may do.
@@ -81,22 +80,22 @@ pub(crate) struct AssumeRole {
 /// follows `AWS_ENDPOINT_URL_…` for the service, then `AWS_ENDPOINT_URL`.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub(crate) struct Endpoints {
-    /// EC2.
+    /// URL of EC2.
     #[attr(optional, validate = url)]
     pub(crate) ec2: Value<String>,
-    /// Elastic Load Balancing.
+    /// URL of Elastic Load Balancing.
     #[attr(optional, validate = url)]
     pub(crate) elbv2: Value<String>,
-    /// IAM.
+    /// URL of IAM.
     #[attr(optional, validate = url)]
     pub(crate) iam: Value<String>,
-    /// Route 53.
+    /// URL of Route 53.
     #[attr(optional, validate = url)]
     pub(crate) route53: Value<String>,
-    /// S3.
+    /// URL of S3.
     #[attr(optional, validate = url)]
     pub(crate) s3: Value<String>,
-    /// STS.
+    /// URL of STS.
     #[attr(optional, validate = url)]
     pub(crate) sts: Value<String>,
 }

@@ -13,25 +13,23 @@ use crate::ids::LONGEST_SCOPE_NAME;
 use crate::names::check_label;
 use crate::region::RegionResource;
 
-/// Regions, Talos Linux clusters and FoundationDB backup stores for InferaDB, on AWS.
-///
-/// Credentials come from the cloud's own chain (environment, shared files, SSO, web identity, container and instance
-/// metadata), and are looked for when a resource first needs that cloud.
+/// Takes a cloud account from nothing to a healthy Kubernetes cluster on Talos Linux in one apply: regions, clusters and
+/// FoundationDB backup stores for InferaDB, on AWS.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub(crate) struct ProviderModel {
     /// Environment that everything belongs to, such as `production`: it goes into every name and tag. Lower-case letters, digits
     /// and hyphens, at most 24 characters. A row of state that was made in another environment is an error.
     #[attr(required, validate = environment)]
     pub(crate) environment: Value<String>,
-    /// Cloud accounts that may be used. With credentials of any other account nothing is read or changed. Any account unless
-    /// given.
+    /// Ids of the cloud accounts that may be used. With credentials of any other account nothing is read or changed. Any account
+    /// unless given.
     #[attr(optional, validate = account_ids)]
     pub(crate) allowed_account_ids: Value<Vec<Value<String>>>,
     /// Tags on everything that is made, besides each resource's `tags`.
     #[attr(optional, validate = crate::tags::check)]
     pub(crate) default_tags: Value<BTreeMap<String, Value<String>>>,
 
-    /// Settings for Amazon Web Services. Names and meanings are those of the `hashicorp/aws` provider. Not needed where the
+    /// Settings for Amazon Web Services. They bear the names that the `hashicorp/aws` provider gives them. Not needed where the
     /// environment says it all.
     #[block]
     pub(crate) aws: Value<Aws>,

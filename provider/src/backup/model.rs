@@ -21,17 +21,17 @@ pub(crate) struct BackupModel {
     /// `id` of the `inferadb_region` that the bucket belongs to.
     #[attr(required, requires_replace, validate = checks::region_id)]
     pub(crate) region_id: Value<String>,
-    /// Days that a replaced or deleted version of an object is kept.
+    /// Days that a replaced or deleted version of an object is kept, 1 to 3650.
     #[attr(optional, default = 7, validate = checks::days)]
     pub(crate) noncurrent_days: Value<i64>,
-    /// Days after which an unfinished upload is dropped.
+    /// Days after which an unfinished upload is dropped, 1 to 3650.
     #[attr(optional, default = 7, validate = checks::days)]
     pub(crate) abort_incomplete_days: Value<i64>,
-    /// Days after which an object moves to the archive class that still answers at once (on AWS `GLACIER_IR`). Never unless
-    /// given.
+    /// Days after which an object moves to the archive class that still answers at once (on AWS `GLACIER_IR`), 1 to 3650.
+    /// Never unless given.
     #[attr(optional, validate = checks::days)]
     pub(crate) archive_after_days: Value<i64>,
-    /// Days after which an object is deleted. Never unless given. It also deletes files that a continuous FoundationDB backup
+    /// Days after which an object is deleted, 1 to 3650. Never unless given. It also deletes files that a continuous FoundationDB backup
     /// still needs: prefer `fdbbackup expire`.
     #[attr(optional, validate = checks::days)]
     pub(crate) retention_days: Value<i64>,
@@ -46,7 +46,7 @@ pub(crate) struct BackupModel {
     #[attr(optional, validate = crate::tags::check)]
     pub(crate) tags: Value<BTreeMap<String, Value<String>>>,
 
-    /// `ENVIRONMENT/REGION/NAME`.
+    /// `ENVIRONMENT/REGION/NAME`, such as `production/nyc1/inferadb-prod-fdb-backup`.
     #[attr(computed)]
     pub(crate) id: Value<String>,
     /// Ties the bucket to this row of state. A bucket that bears another claim is left alone.
@@ -86,10 +86,10 @@ pub(crate) struct BackupModel {
     #[attr(computed)]
     pub(crate) tags_all: Value<BTreeMap<String, Value<String>>>,
 
-    /// A copy in a second region of the cloud, for the day that the first one is lost.
+    /// A copy in a second region of the cloud, for the day that the first one is lost. What is written to the bucket from then
+    /// on is copied.
     #[block]
     pub(crate) replica: Value<Replica>,
-    /// How long each operation may take.
     #[block]
     pub(crate) timeouts: Value<Timeouts>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use talos::validate::{label_for_worker, label_value, qualified_name};
 use talos::version::{KubernetesVersion, TalosVersion};
 use tf_provider::Value;
 
@@ -102,7 +103,7 @@ pub(super) fn disjoint(ranges: &[(&str, &str)]) -> Checked {
 
 pub(super) fn labels(labels: &BTreeMap<String, Value<String>>) -> Checked {
     for (key, value) in labels {
-        qualified_name(key)?;
+        label_for_worker(key)?;
         if let Some(value) = value.known() {
             label_value(value)?;
         }
@@ -126,41 +127,6 @@ pub(super) fn taints(taints: &[Value<String>]) -> Checked {
         label_value(value)?;
     }
     Ok(())
-}
-
-/// Kubernetes' syntax of label, annotation and taint keys: `[PREFIX/]NAME`.
-fn qualified_name(key: &str) -> Checked {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    if let Some(prefix) = prefix {
-        let fine = !prefix.is_empty() && prefix.len() <= 253 && prefix.split('.').all(|label| check_label(label, 63).is_ok());
-        if !fine {
-            return Err(format!("`{key}` has a prefix that is not a lower-case DNS name"));
-        }
-    }
-    if name.is_empty() || !segment(name) {
-        return Err(format!(
-            "`{key}` is not a Kubernetes key: 1 to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
-        ));
-    }
-    Ok(())
-}
-
-fn label_value(value: &str) -> Checked {
-    if value.is_empty() || segment(value) {
-        Ok(())
-    } else {
-        Err(format!(
-            "`{value}` is not a Kubernetes label value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
-        ))
-    }
-}
-
-fn segment(text: &str) -> bool {
-    let ends = |c: char| c.is_ascii_alphanumeric();
-    text.len() <= 63
-        && text.starts_with(ends)
-        && text.ends_with(ends)
-        && text.chars().all(|c| ends(c) || matches!(c, '-' | '_' | '.'))
 }
 
 #[cfg(test)]
@@ -187,6 +153,13 @@ mod tests {
             disjoint(&[("`pod_cidr`", "10.244.0.0/16"), ("`service_cidr`", "10.96.0.0/12"), ("the network", "10.100.0.0/16")]);
         assert_eq!(met.unwrap_err(), "`service_cidr` `10.96.0.0/12` meets the network `10.100.0.0/16`");
         assert_eq!(disjoint(&[("a", "10.0.0.0/16"), ("b", "10.1.0.0/16")]), Ok(()));
+    }
+
+    #[test]
+    fn a_label_that_no_worker_can_carry_is_refused() {
+        let one = |key: &str| labels(&[(key.to_owned(), Value::from("x".to_owned()))].into());
+        assert_eq!(one("inferadb.com/pool"), Ok(()));
+        assert!(one("node-role.kubernetes.io/worker").unwrap_err().contains("kubelet"));
     }
 
     #[test]

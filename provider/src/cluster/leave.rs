@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clouds::{Machine, MachineRole};
+use talos::kubernetes::Cluster;
 use talos::lifecycle::{self, Drained};
 use tf_provider::Diagnostics;
 use tokio::time::Instant;
@@ -38,11 +39,13 @@ pub(super) async fn remove_surplus(
         standing.iter().map(|machine| (node_name(machine.role, &machine.pool, machine.index), machine.clone())).collect();
     for (name, machine) in going {
         let node = reach(machine)?;
-        // A dead machine tells no name; its Node object is found by its address then.
         let names =
             lifecycle::node_names(&clients, std::slice::from_ref(&node), until.min(Instant::now() + SILENT_AFTER), &progress)
                 .await;
-        let kubernetes_name = names.ok().and_then(|mut names| names.remove(&node));
+        let kubernetes_name = match names.ok().and_then(|mut names| names.remove(&node)) {
+            Some(name) => Some(name),
+            None => registered_as(&kubernetes, machine).await,
+        };
         let mut uid = None;
         if let Some(kubernetes_name) = &kubernetes_name {
             match lifecycle::drain(&kubernetes, kubernetes_name, until, &progress).await.map_err(step)? {
@@ -64,6 +67,13 @@ pub(super) async fn remove_surplus(
         }
     }
     Ok(())
+}
+
+/// The name of the Node object with a machine's address: a dead machine tells no name itself.
+async fn registered_as(kubernetes: &Cluster, machine: &Machine) -> Option<String> {
+    let address = machine.private_ip?.to_string();
+    let nodes = kubernetes.nodes().await.ok()?;
+    nodes.into_iter().find(|(_, node)| node.internal_ips.contains(&address)).map(|(name, _)| name)
 }
 
 /// Removes the etcd members of control-plane machines that are gone, so that their successors can join.

@@ -11,9 +11,11 @@ use super::checks;
 ///
 /// One apply makes the machines, bootstraps etcd once, and ends when every machine is running, every etcd member votes and
 /// the Kubernetes API answers through the cluster's endpoint. Scaling a worker pool and changing patches happen in place.
+///
+/// A create that was interrupted is gone on from by the next apply: what stands is kept, and nothing is made twice.
 #[derive(Model, Clone, PartialEq)]
 pub(crate) struct ClusterModel {
-    /// `ENVIRONMENT/REGION/NAME`.
+    /// `ENVIRONMENT/REGION/NAME`, such as `production/nyc1/prod-nyc1`.
     #[attr(computed)]
     pub(crate) id: Value<String>,
     /// Name of the cluster: lower-case letters, digits and hyphens, at most 32 characters.
@@ -22,37 +24,42 @@ pub(crate) struct ClusterModel {
     /// `id` of the `inferadb_region` that the cluster stands in.
     #[attr(required, requires_replace, validate = checks::region_id)]
     pub(crate) region_id: Value<String>,
-    /// Talos version, for example `v1.13.9`.
+    /// Talos version, such as `v1.13.9`: any release of v1.8 to v1.14. It cannot be changed on a running cluster in this
+    /// release.
     #[attr(required, validate = checks::talos_version)]
     pub(crate) talos_version: Value<String>,
-    /// Kubernetes version, for example `1.35.4`.
+    /// Kubernetes version, such as `1.35.4`: one that `talos_version` supports, which the plan checks. It cannot be changed on
+    /// a running cluster in this release.
     #[attr(required, validate = checks::kubernetes_version)]
     pub(crate) kubernetes_version: Value<String>,
-    /// Cloud image to boot from instead of the official Talos image of `talos_version` (on AWS an AMI id).
+    /// Cloud image to boot from instead of the official Talos image of `talos_version` (on AWS an AMI id). A change is for
+    /// machines that are made from then on.
     #[attr(optional)]
     pub(crate) image: Value<String>,
     /// Whether this cluster's workers serve the region's ingress load balancer. At most one cluster of a region does.
     #[attr(optional, default = false)]
     pub(crate) ingress: Value<bool>,
-    /// Address range of pods.
+    /// Address range of pods, a /22 or larger: each node takes a /24 of it. It may meet neither `service_cidr` nor the region's
+    /// network.
     #[attr(optional, default = "10.244.0.0/16", requires_replace, validate = checks::pod_cidr)]
     pub(crate) pod_cidr: Value<String>,
-    /// Address range of services.
+    /// Address range of services, a /12 to a /24. It may meet neither `pod_cidr` nor the region's network.
     #[attr(optional, default = "10.96.0.0/12", requires_replace, validate = checks::service_cidr)]
     pub(crate) service_cidr: Value<String>,
-    /// Address ranges that may reach the Kubernetes API (port 6443). Everybody unless given; the API itself admits nobody
-    /// without a certificate or token.
+    /// IPv4 address ranges that may reach the Kubernetes API (port 6443). Everybody unless given; the API itself admits nobody
+    /// without a certificate or token. Where Terraform runs must be among them.
     #[attr(optional, validate = checks::cidr_list)]
     pub(crate) kubernetes_api_allowed_cidrs: Value<Vec<Value<String>>>,
-    /// Address ranges that may reach the Talos API (port 50000). Everybody unless given; the API admits nobody without a
-    /// client certificate. Where Terraform runs must be among them.
+    /// IPv4 address ranges that may reach the Talos API (port 50000), on the load balancer and on each node's own address.
+    /// Everybody unless given; the API admits nobody without a client certificate. Where Terraform runs must be among them.
     #[attr(optional, validate = checks::cidr_list)]
     pub(crate) talos_api_allowed_cidrs: Value<Vec<Value<String>>>,
-    /// Further names and addresses of the Kubernetes and Talos APIs, for their certificates.
+    /// Further names and addresses of the Kubernetes and Talos APIs, for their certificates. The load balancer's is there
+    /// anyway.
     #[attr(optional)]
     pub(crate) cert_sans: Value<Vec<Value<String>>>,
     /// Machine config patches for every node, in order: strategic merge patches in YAML. JSON patches (RFC 6902) are taken
-    /// where Talos takes them.
+    /// where Talos takes them. A field that Talos does not know is an error of the plan.
     #[attr(optional)]
     pub(crate) config_patches: Value<Vec<Value<String>>>,
     /// Whether `kubeconfig` and `talosconfig` are kept in the state. With `false` both are null.
@@ -61,36 +68,35 @@ pub(crate) struct ClusterModel {
     /// Refuses to destroy or replace the cluster while `true`. Turn it off in an apply of its own first.
     #[attr(optional, default = false)]
     pub(crate) deletion_protection: Value<bool>,
-    /// Tags on everything that belongs to the cluster, besides the provider's `default_tags`.
+    /// Tags on everything that belongs to the cluster, besides the provider's `default_tags`. Of two with one key, these win.
     #[attr(optional, validate = crate::tags::check)]
     pub(crate) tags: Value<BTreeMap<String, Value<String>>>,
 
-    /// `tags` over the provider's `default_tags`.
+    /// Tags on the cluster's objects, those of the provider's `default_tags` included.
     #[attr(computed)]
     pub(crate) tags_all: Value<BTreeMap<String, Value<String>>>,
-    /// `unfinished` while a create was interrupted, `ready` after.
+    /// `unfinished` while a create was interrupted, `ready` after it.
     #[attr(computed)]
     pub(crate) status: Value<String>,
-    /// Ties the cluster's cloud objects to this row of state.
+    /// Ties the cluster's cloud objects to this row of state. An object that bears another claim is left alone.
     #[attr(computed)]
     pub(crate) claim: Value<String>,
-    /// Environment that the cluster belongs to.
+    /// Environment that the cluster belongs to: the provider's `environment`.
     #[attr(computed)]
     pub(crate) environment: Value<String>,
     /// Cloud account that the cluster stands in.
     #[attr(computed)]
     pub(crate) account_id: Value<String>,
-    /// Cloud that the cluster stands in.
+    /// Cloud that the cluster stands in, such as `aws`.
     #[attr(computed)]
     pub(crate) provider_type: Value<String>,
-    /// The cloud's own name of the region.
+    /// The cloud's own name of the region, such as `us-east-1`.
     #[attr(computed)]
     pub(crate) provider_region: Value<String>,
-    /// Talos version whose config defaults the cluster keeps for life: the `talos_version` at creation. Upgrades do not
-    /// change it.
+    /// Talos version whose config defaults the cluster keeps for life: the `talos_version` at creation.
     #[attr(computed)]
     pub(crate) config_contract: Value<String>,
-    /// The nodes' security group, or what the cloud has for it.
+    /// Id of the nodes' security group, or of what the cloud has for it.
     #[attr(computed)]
     pub(crate) security_group_id: Value<String>,
     /// Kubernetes API endpoint, `https://ADDRESS:6443`.
@@ -99,20 +105,20 @@ pub(crate) struct ClusterModel {
     /// Every node by name (`control-plane-0`, `POOL-0`, …): what it is and what a plan changes on it.
     #[attr(computed)]
     pub(crate) nodes: Value<BTreeMap<String, Value<Node>>>,
-    /// Admin kubeconfig, valid for a year.
+    /// Admin kubeconfig, valid for a year from when it was made; null with `credentials_in_state = false`.
     #[attr(computed, sensitive)]
     pub(crate) kubeconfig: Value<String>,
-    /// Admin talosconfig, valid for a year.
+    /// Admin talosconfig, valid for a year from when it was made; null with `credentials_in_state = false`.
     #[attr(computed, sensitive)]
     pub(crate) talosconfig: Value<String>,
 
-    /// Control-plane nodes. Required.
+    /// Control-plane nodes. This block is required.
     #[block]
     pub(crate) control_plane: Value<ControlPlane>,
-    /// Pools of worker nodes, by name.
+    /// Pools of worker nodes, labelled with their names: lower-case letters, digits and hyphens, at most 32 characters. A pool
+    /// that is taken away is drained first; one with another name is another pool.
     #[block]
     pub(crate) worker_pool: Value<BTreeMap<String, WorkerPool>>,
-    /// How long each operation may take.
     #[block]
     pub(crate) timeouts: Value<Timeouts>,
 }
@@ -120,19 +126,20 @@ pub(crate) struct ClusterModel {
 /// Control-plane nodes.
 #[derive(Model, Clone, PartialEq)]
 pub(crate) struct ControlPlane {
-    /// Number of nodes: 1, 3, 5 or 7. Cannot be changed after creation.
+    /// Number of nodes: 1, 3, 5 or 7. It cannot be changed on a running cluster in this release.
     #[attr(required, validate = checks::control_plane_count)]
     pub(crate) count: Value<i64>,
-    /// `small`, `medium`, `large`, or the cloud's own machine type.
+    /// `small`, `medium` or `large` (on AWS `t3.medium`, `t3.xlarge` and `t3.2xlarge`), or the cloud's own machine type. It
+    /// cannot be changed on a running cluster in this release.
     #[attr(required)]
     pub(crate) machine_type: Value<String>,
-    /// Root disk size in GiB. The disk is encrypted.
+    /// Size of the root disk in GiB, 10 to 16384. The disk is encrypted.
     #[attr(optional, default = 50, validate = checks::disk_size)]
     pub(crate) disk_size: Value<i64>,
-    /// Root disk type.
+    /// Type of the root disk, by the cloud's name for it.
     #[attr(optional, default = "gp3")]
     pub(crate) disk_type: Value<String>,
-    /// Patches for control-plane nodes, after the cluster's.
+    /// Machine config patches for control-plane nodes, applied after the cluster's.
     #[attr(optional)]
     pub(crate) config_patches: Value<Vec<Value<String>>>,
 }
@@ -140,31 +147,33 @@ pub(crate) struct ControlPlane {
 /// A pool of worker nodes.
 #[derive(Model, Clone, PartialEq)]
 pub(crate) struct WorkerPool {
-    /// Number of nodes, from 0.
+    /// Number of nodes, 0 to 1000. Nodes come and go in place; those that go, the last ones first, are drained before.
     #[attr(required, validate = checks::worker_count)]
     pub(crate) count: Value<i64>,
-    /// `small`, `medium`, `large`, or the cloud's own machine type.
+    /// `small`, `medium` or `large` (on AWS `t3.medium`, `t3.xlarge` and `t3.2xlarge`), or the cloud's own machine type. A pool
+    /// keeps its machines: for others, add a pool.
     #[attr(required)]
     pub(crate) machine_type: Value<String>,
-    /// Root disk size in GiB. The disk is encrypted.
+    /// Size of the root disk in GiB, 10 to 16384. The disk is encrypted.
     #[attr(optional, default = 50, validate = checks::disk_size)]
     pub(crate) disk_size: Value<i64>,
-    /// Root disk type.
+    /// Type of the root disk, by the cloud's name for it.
     #[attr(optional, default = "gp3")]
     pub(crate) disk_type: Value<String>,
-    /// Zones to spread the pool over; the region's zones unless given.
+    /// Zones of the region to spread the pool over. All of them unless given. A change is for nodes that are made from then on.
     #[attr(optional)]
     pub(crate) zones: Value<Vec<Value<String>>>,
-    /// Node labels.
+    /// Labels of the nodes in Kubernetes.
     #[attr(optional, validate = checks::labels)]
     pub(crate) labels: Value<BTreeMap<String, Value<String>>>,
-    /// Node annotations.
+    /// Annotations of the nodes in Kubernetes.
     #[attr(optional, validate = checks::annotations)]
     pub(crate) annotations: Value<BTreeMap<String, Value<String>>>,
-    /// Node taints, `KEY=VALUE:EFFECT` or `KEY:EFFECT`, set when a node registers.
+    /// Taints of the nodes in Kubernetes: `KEY=VALUE:EFFECT` or `KEY:EFFECT`, the effect `NoSchedule`, `PreferNoSchedule` or
+    /// `NoExecute`. A node sets them when it registers, so they cannot be changed on a pool: add one.
     #[attr(optional, validate = checks::taints)]
     pub(crate) taints: Value<Vec<Value<String>>>,
-    /// Patches for this pool's nodes, after the cluster's.
+    /// Machine config patches for the nodes of this pool, applied after the cluster's.
     #[attr(optional)]
     pub(crate) config_patches: Value<Vec<Value<String>>>,
 }

@@ -412,10 +412,10 @@ fn changed_nodes(
         cx,
         plan,
         &[
-            ("are made", &made),
+            ("be made", &made),
             ("change in place", &changing),
             ("change and reboot, one at a time", &rebooting),
-            ("are drained and removed", &gone),
+            ("be drained and removed", &gone),
         ],
     );
     Ok(nodes)
@@ -426,9 +426,10 @@ fn summarize(cx: &PlanContext<Configured>, plan: &ClusterModel, parts: &[(&str, 
     let lines: Vec<String> = parts
         .iter()
         .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| match names.as_slice() {
-            names if names.len() > 8 => format!("- {} nodes {what}: {}, …", names.len(), names[..8].join(", ")),
-            names => format!("- {} nodes {what}: {}", names.len(), names.join(", ")),
+        .map(|(what, names)| {
+            let (first, more) = names.split_at(names.len().min(8));
+            let count = if names.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", names.len()) };
+            format!("- {count} to {what}: {}{}", first.join(", "), if more.is_empty() { "" } else { ", …" })
         })
         .collect();
     if !lines.is_empty() {

@@ -16,8 +16,8 @@ use super::checks;
 /// store stands in the region, and takes unfinished ones along.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub(crate) struct RegionModel {
-    /// Name of the region: lower-case letters, digits and hyphens, at most 24 characters. Names such as `nyc1` choose the
-    /// cloud's region too, unless `provider_region` does.
+    /// Name of the region: lower-case letters, digits and hyphens, at most 24 characters. Names of ours choose the cloud's region
+    /// too, unless `provider_region` does: `nyc1` (us-east-1), `sfo1` (us-west-1) and `lon1` (eu-west-2).
     #[attr(required, requires_replace, validate = checks::name)]
     pub(crate) name: Value<String>,
     /// The cloud: `aws`.
@@ -27,12 +27,12 @@ pub(crate) struct RegionModel {
     /// stands for unless given. A change replaces the region.
     #[attr(optional, computed)]
     pub(crate) provider_region: Value<String>,
-    /// Address range of the network, from a /16 to a /23, such as `10.10.0.0/16`. It may meet no other network of the account
-    /// in that cloud region.
+    /// IPv4 address range of the network, from a /16 to a /23, such as `10.10.0.0/16`. It may meet no other network of the
+    /// account in that cloud region, nor where clusters have their pods (`10.244.0.0/16`) and services (`10.96.0.0/12`).
     #[attr(required, requires_replace, validate = checks::cidr_block)]
     pub(crate) cidr_block: Value<String>,
-    /// Zones to have a subnet in, by the cloud's names. The first three that the cloud offers unless given. A change replaces
-    /// the region.
+    /// Zones to have a subnet in, by the cloud's names, at most 8. The first three that the cloud offers unless given. A change
+    /// replaces the region.
     #[attr(optional, computed, validate = checks::zones)]
     pub(crate) zones: Value<Vec<Value<String>>>,
     /// IPv4 address ranges that may reach ports 80 and 443 of the ingress load balancer. Everybody unless given.
@@ -42,7 +42,8 @@ pub(crate) struct RegionModel {
     #[attr(optional, validate = crate::tags::check)]
     pub(crate) tags: Value<BTreeMap<String, Value<String>>>,
 
-    /// `ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME`.
+    /// `ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME`, such as `production/aws/us-east-1/nyc1`. It is known when a plan is
+    /// made.
     #[attr(computed)]
     pub(crate) id: Value<String>,
     /// Ties the region's cloud objects to this row of state. An object that bears another claim is left alone.
@@ -63,7 +64,7 @@ pub(crate) struct RegionModel {
     /// Id of the network (on AWS the VPC).
     #[attr(computed)]
     pub(crate) network_id: Value<String>,
-    /// Subnet ids by zone.
+    /// Ids of the subnets, by zone.
     #[attr(computed)]
     pub(crate) subnet_ids: Value<BTreeMap<String, Value<String>>>,
     /// DNS name or address of the ingress load balancer.
@@ -79,7 +80,6 @@ pub(crate) struct RegionModel {
     /// A DNS record that follows the ingress load balancer.
     #[block]
     pub(crate) dns: Value<Dns>,
-    /// How long each operation may take.
     #[block]
     pub(crate) timeouts: Value<Timeouts>,
 }
@@ -97,7 +97,7 @@ pub(crate) struct Dns {
     /// healthy. A record of its own unless given.
     #[attr(optional, validate = checks::failover)]
     pub(crate) failover: Value<String>,
-    /// HTTPS check that decides whether the record is answered.
+    /// HTTPS check of the ingress load balancer, made by the cloud's DNS service, that decides whether the record is answered.
     #[block]
     pub(crate) health_check: Value<HealthCheck>,
 }

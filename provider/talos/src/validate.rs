@@ -10,8 +10,7 @@ mod documents;
 mod machine;
 mod names;
 
-pub use names::label_for_worker;
-pub(crate) use names::{label_value, qualified_name};
+pub use names::{label_for_worker, label_value, qualified_name};
 
 use crate::config::{Documents, MachineConfig};
 use crate::schema;

@@ -40,6 +40,8 @@ pub struct Node {
     pub unschedulable: bool,
     /// The kubelet's version, like `v1.35.4`.
     pub kubelet: String,
+    /// Its addresses of type `InternalIP`.
+    pub internal_ips: Vec<String>,
 }
 
 impl Cluster {
@@ -177,7 +179,10 @@ impl From<core::Node> for Node {
             .unwrap_or_default()
             .iter()
             .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        let internal_ips = status.addresses.unwrap_or_default().into_iter();
+        let internal_ips = internal_ips.filter(|address| address.type_ == "InternalIP").map(|address| address.address).collect();
         Self {
+            internal_ips,
             name: node.metadata.name.unwrap_or_default(),
             uid: node.metadata.uid.unwrap_or_default(),
             ready,

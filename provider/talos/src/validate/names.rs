@@ -1,29 +1,29 @@
 //! Names as Kubernetes and DNS take them.
 
 /// Kubernetes' rule for the keys of labels, annotations and taints: an optional DNS prefix and a name.
-pub(crate) fn qualified_name(key: &str) -> Result<(), String> {
+pub fn qualified_name(key: &str) -> Result<(), String> {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
     };
     if prefix.is_some_and(|prefix| !is_dns_name(prefix)) {
-        return Err(format!("`{key}` has a prefix that is no DNS name"));
+        return Err(format!("`{key}` has a prefix that is not a lower-case DNS name"));
     }
     if name.is_empty() || !is_label_text(name) {
         return Err(format!(
-            "`{key}` is no name: at most 63 letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit"
+            "`{key}` is not a Kubernetes key: 1 to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
         ));
     }
     Ok(())
 }
 
 /// Kubernetes' rule for the values of labels and taints.
-pub(crate) fn label_value(value: &str) -> Result<(), String> {
+pub fn label_value(value: &str) -> Result<(), String> {
     if value.is_empty() || is_label_text(value) {
         return Ok(());
     }
     Err(format!(
-        "`{value}` is no label value: at most 63 letters, digits, `-`, `_` and `.`, starting and ending with a letter or digit"
+        "`{value}` is not a Kubernetes label value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
     ))
 }
 
