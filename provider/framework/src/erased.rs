@@ -91,7 +91,9 @@ pub trait ErasedDataSource<P>: Send + Sync {
 
 /// Takes a resource's types away, so that a provider can list it.
 pub fn resource<R: Resource>(resource: R) -> Box<dyn ErasedResource<R::Provider>> {
-    Box::new(Typed::new(R::Model::block(), resource))
+    let mut block = R::Model::block();
+    R::TIMEOUTS.describe(&mut block);
+    Box::new(Typed::new(block, resource))
 }
 
 /// Takes a data source's types away, so that a provider can list it.

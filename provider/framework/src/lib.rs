@@ -128,5 +128,5 @@ pub mod derived {
     pub use crate::diagnostics::{Diagnostic, Diagnostics};
     pub use crate::model::{AttributeField, AttributeValue, BlockField, BlockValue, Fields, validated};
     pub use crate::path::Path;
-    pub use crate::schema::{Attribute, Block, NestedBlock, Nesting};
+    pub use crate::schema::{Attribute, Block, NestedBlock, Nesting, description};
 }

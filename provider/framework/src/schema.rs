@@ -68,6 +68,40 @@ pub enum Nesting {
     Map,
 }
 
+/// A description that ends with what the protocol has no place for: the default, and that a change replaces the resource.
+pub fn description(text: &str, default: Option<&Cty>, requires_replace: bool) -> String {
+    let default = default.map(|value| format!("Default: `{}`.", written(value)));
+    let replace = requires_replace.then(|| "A change replaces the resource.".to_owned());
+    let parts = [Some(text.to_owned()).filter(|text| !text.is_empty()), default, replace];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// A value as a configuration has it; a text without quotes, as descriptions have texts.
+fn written(value: &Cty) -> String {
+    match value {
+        Cty::String(text) if !text.is_empty() => text.clone(),
+        value => literal(value),
+    }
+}
+
+fn literal(value: &Cty) -> String {
+    match value {
+        Cty::Null => "null".to_owned(),
+        // No default is unknown.
+        Cty::Unknown(_) => "(known after apply)".to_owned(),
+        Cty::Bool(truth) => truth.to_string(),
+        Cty::Number(number) => number.to_string(),
+        Cty::String(text) => format!("{text:?}"),
+        Cty::List(elements) => format!("[{}]", elements.iter().map(literal).collect::<Vec<_>>().join(", ")),
+        Cty::Map(entries) if entries.is_empty() => "{}".to_owned(),
+        Cty::Map(entries) => {
+            let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key} = {}", literal(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        Cty::Dynamic(_, value) => literal(value),
+    }
+}
+
 impl Block {
     /// The type of the block's value.
     pub fn ty(&self) -> Type {
@@ -104,5 +138,35 @@ impl NestedBlock {
             Nesting::List | Nesting::Set => Cty::List(Vec::new()),
             Nesting::Map => Cty::Map(BTreeMap::new()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_ends_with_the_default_as_a_configuration_has_it() {
+        let text = |text: &str| Cty::String(text.to_owned());
+        let said = |default: Cty| description("How it is.", Some(&default), false);
+        assert_eq!(said(Cty::Bool(false)), "How it is. Default: `false`.");
+        assert_eq!(said(Cty::Number(3.into())), "How it is. Default: `3`.");
+        assert_eq!(said(text("gp3")), "How it is. Default: `gp3`.");
+        assert_eq!(said(text("")), "How it is. Default: `\"\"`.");
+        assert_eq!(said(Cty::List(vec![text("a"), text("b")])), "How it is. Default: `[\"a\", \"b\"]`.");
+        assert_eq!(said(Cty::Map(BTreeMap::new())), "How it is. Default: `{}`.");
+        assert_eq!(said(Cty::Map([("a".to_owned(), Cty::Bool(true))].into())), "How it is. Default: `{ a = true }`.");
+    }
+
+    #[test]
+    fn a_description_says_that_a_change_replaces_the_resource() {
+        let default = Cty::Bool(true);
+        assert_eq!(description("How it is.", None, false), "How it is.");
+        assert_eq!(description("How it is.", None, true), "How it is. A change replaces the resource.");
+        assert_eq!(
+            description("How it is.", Some(&default), true),
+            "How it is. Default: `true`. A change replaces the resource."
+        );
+        assert_eq!(description("", Some(&default), false), "Default: `true`.");
     }
 }

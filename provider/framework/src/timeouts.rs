@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
+use crate::cty::Cty;
+use crate::schema::{Block, description};
 use crate::{Model, Value};
 
-/// How long each operation may take. A duration is written as `30m`, `1h30m` or `90s`.
+/// How long each operation may take, written as `30m`, `1h30m` or `90s`.
 #[derive(Model, Clone, Debug, Default, PartialEq)]
 pub struct Timeouts {
-    /// How long creating may take, e.g. `30m`.
+    /// How long creating may take.
     #[attr(optional, validate = duration)]
     pub create: Value<String>,
-    /// How long reading may take, e.g. `5m`.
+    /// How long reading may take, in a refresh or a plan.
     #[attr(optional, validate = duration)]
     pub read: Value<String>,
-    /// How long changing in place may take, e.g. `1h`.
+    /// How long changing in place may take.
     #[attr(optional, validate = duration)]
     pub update: Value<String>,
-    /// How long deleting may take, e.g. `30m`.
+    /// How long deleting may take.
     #[attr(optional, validate = duration)]
     pub delete: Value<String>,
 }
@@ -32,6 +34,19 @@ pub struct DefaultTimeouts {
     pub update: Duration,
     /// For delete.
     pub delete: Duration,
+}
+
+impl DefaultTimeouts {
+    /// Names the defaults in the descriptions of a resource's block `timeouts`, where it has one.
+    pub(crate) fn describe(&self, resource: &mut Block) {
+        let Some(timeouts) = resource.blocks.get_mut("timeouts") else { return };
+        for operation in [Operation::Create, Operation::Read, Operation::Update, Operation::Delete] {
+            if let Some(attribute) = timeouts.block.attributes.get_mut(operation.attribute()) {
+                let default = format_duration(operation.timeout(&Value::Null, self));
+                attribute.description = description(&attribute.description, Some(&Cty::String(default)), false);
+            }
+        }
+    }
 }
 
 /// The operations that have a timeout.

@@ -69,7 +69,7 @@ pub(crate) fn terraform_name(ident: &Ident) -> String {
     ident.unraw().to_string()
 }
 
-/// The doc comment as Markdown.
+/// The doc comment as Markdown, a paragraph a line: how wide the source is set is nothing to its readers.
 pub(crate) fn documentation(attributes: &[Attribute]) -> String {
     let lines: Vec<String> = attributes
         .iter()
@@ -83,7 +83,29 @@ pub(crate) fn documentation(attributes: &[Attribute]) -> String {
         })
         .flat_map(|text| text.split('\n').map(|line| line.strip_prefix(' ').unwrap_or(line).to_owned()).collect::<Vec<_>>())
         .collect();
-    lines.join("\n").trim().to_owned()
+    let mut text = String::new();
+    let mut fenced = false;
+    for line in &lines {
+        let fence = line.trim_start().starts_with("```");
+        let glue = if !fenced && !fence && goes_on(text.rsplit('\n').next().unwrap_or_default(), line) { " " } else { "\n" };
+        text.push_str(glue);
+        text.push_str(line);
+        fenced ^= fence;
+    }
+    text.trim().to_owned()
+}
+
+/// Whether a line belongs to the paragraph of the one before it, rather than beginning a list item, table row or the like.
+fn goes_on(before: &str, line: &str) -> bool {
+    let begins = |line: &str, marks: &[&str]| marks.iter().any(|mark| line.starts_with(mark));
+    let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let numbered = number.len() < line.len() && begins(number, &[". ", ") "]);
+    !before.is_empty()
+        && !begins(before, &["#", "|", "```"])
+        && !before.ends_with("  ")
+        && !line.is_empty()
+        && !numbered
+        && !begins(line, &[" ", "\t", "#", "|", ">", "- ", "* ", "+ "])
 }
 
 impl Member {
@@ -123,16 +145,21 @@ impl Member {
             quote!(::std::option::Option::None)
         };
         quote! {
+            let default = #default;
             block.attributes.insert(::std::string::String::from(#name), ::tf_provider::derived::Attribute {
                 ty: <<#ty as ::tf_provider::derived::AttributeField>::Inner as ::tf_provider::derived::AttributeValue>::ty(),
-                description: ::std::string::String::from(#doc),
+                description: ::tf_provider::derived::description(
+                    #doc,
+                    ::std::option::Option::as_ref(&default),
+                    #requires_replace,
+                ),
                 required: #required,
                 optional: #optional,
                 computed: #computed,
                 sensitive: #sensitive,
                 deprecated: #deprecated,
                 requires_replace: #requires_replace,
-                default: #default,
+                default,
             });
         }
     }

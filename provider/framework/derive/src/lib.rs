@@ -11,7 +11,8 @@ use syn::{DeriveInput, parse_macro_input};
 
 /// Makes a struct a configuration block: of a resource, data source or provider, or one nested in those.
 ///
-/// Doc comments become descriptions (Markdown). Each field is a `Value<…>` with `#[attr(…)]` or `#[block]`:
+/// Doc comments become descriptions (Markdown, a paragraph a line). An attribute's ends by itself with its default, and with a
+/// word on `requires_replace`. Each field is a `Value<…>` with `#[attr(…)]` or `#[block]`:
 ///
 /// - `#[attr(required | optional | computed | optional, computed, …)]` with, besides, `sensitive`, `requires_replace`,
 ///   `default = …` (makes it optional and computed), `deprecated = "what to use instead"` and any number of

@@ -168,14 +168,28 @@ mod tests {
     }
 
     #[test]
-    fn a_doc_comment_of_several_lines_is_one_description() {
+    fn a_paragraph_of_several_lines_is_one_line_of_the_description() {
         let input: DeriveInput = parse_quote! {
             #[doc = " First line,"]
-            #[doc = " second line."]
+            #[doc = " second line"]
+            #[doc = " 3 of them."]
             #[doc = ""]
+            #[doc = " Another paragraph:"]
+            #[doc = " - an item"]
+            #[doc = " - another"]
+            #[doc = ""]
+            #[doc = " ```hcl"]
+            #[doc = " a = 1"]
+            #[doc = " b = 2"]
+            #[doc = " ```"]
+            #[doc = " After it."]
             #[doc = "   indented"]
             struct Good;
         };
-        assert_eq!(fields::documentation(&input.attrs), "First line,\nsecond line.\n\n  indented");
+        assert_eq!(
+            fields::documentation(&input.attrs),
+            "First line, second line 3 of them.\n\nAnother paragraph:\n- an item\n- another\n\n```hcl\na = 1\nb = 2\n```\nAfter \
+             it.\n  indented"
+        );
     }
 }
