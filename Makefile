@@ -10,10 +10,13 @@ TOFU  := $(BUILD)/bin/tofu
 # Talos' own library, asked by tests what it makes of machine configs: of the preferred version, and of the newest.
 MACHINERY := $(BUILD)/bin/machinery $(BUILD)/bin/machinery-v1.14
 
+# The registry's own generator of provider documentation.
+TFPLUGINDOCS := $(BUILD)/bin/tfplugindocs
+
 export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance docs docs-check tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -54,7 +57,17 @@ acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox
 	cargo build --locked --workspace --bins
 	cargo test --locked --workspace --test acceptance -- --show-output --test-threads=2 $(TEST)
 
-tools: $(TOFU) $(MACHINERY) ## All that the tests build in Go
+docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
+	@scripts/need.sh rust terraform
+	cargo build --locked --workspace --bins
+	scripts/docs.sh write
+
+docs-check: $(TFPLUGINDOCS) ## Fails where `make docs` would change something
+	@scripts/need.sh rust terraform
+	cargo build --locked --workspace --bins
+	scripts/docs.sh check
+
+tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) ## All that the tests build in Go
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 
@@ -65,6 +78,11 @@ $(TOFU): acceptance-tests/tools/tofu/go.mod acceptance-tests/tools/tofu/go.sum
 	  -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' \
 	  -o $(CURDIR)/$(TOFU) github.com/opentofu/opentofu/cmd/tofu
 	@touch $(TOFU)
+
+$(TFPLUGINDOCS): acceptance-tests/tools/tfplugindocs/go.mod acceptance-tests/tools/tfplugindocs/go.sum
+	@scripts/need.sh go
+	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs
+	@touch $@
 
 $(BUILD)/bin/machinery: acceptance-tests/tools/machinery/main.go acceptance-tests/tools/machinery/go.mod
 	@scripts/need.sh go

@@ -56,6 +56,7 @@ printf '\n── Go tools\n'
 wait $tools || broken+=('Go tools')
 cat "$build/tools.out"
 [ ${#broken[@]} -eq 0 ] || finish
+step 'provider documentation' make docs-check
 step 'clippy' make lint
 step 'unit tests' make unit
 step 'acceptance tests' make acceptance

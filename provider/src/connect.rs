@@ -27,7 +27,7 @@ pub(crate) struct Aws {
     /// File with certificates in PEM to trust besides the system's. The one that `AWS_CA_BUNDLE` names unless given.
     #[attr(optional)]
     pub(crate) custom_ca_bundle: Value<String>,
-    /// URL of the proxy for all calls. The one that `HTTPS_PROXY` or `HTTP_PROXY` names unless given.
+    /// URL of the proxy for all calls. The one that `HTTPS_PROXY` or `ALL_PROXY` names unless given.
     #[attr(optional, validate = url)]
     pub(crate) http_proxy: Value<String>,
     /// Hosts to reach without `http_proxy`, separated by commas. `NO_PROXY` unless given.

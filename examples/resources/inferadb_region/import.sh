@@ -1,2 +1,2 @@
-# ENVIRONMENT/NAME, for the regions whose names the provider knows; else ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME.
+# ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME, or ENVIRONMENT/NAME where the name stands for one region of the cloud.
 terraform import inferadb_region.nyc1 production/nyc1
