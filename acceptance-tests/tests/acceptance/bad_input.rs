@@ -144,6 +144,19 @@ async fn a_kubernetes_version_that_talos_does_not_support_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_config_that_no_machine_could_boot_from_is_refused_with_its_size() {
+    let sans: Vec<String> = (0..8000_u32).map(|n| format!("\"{:08x}.example.com\"", n.wrapping_mul(2_654_435_761))).collect();
+    plan_is_refused(
+        |world| {
+            let extra = format!("cert_sans = [{}]", sans.join(", "));
+            Configuration::cluster(world.cidr()).with_cluster(|it| it.extra = extra)
+        },
+        &["the control plane is too large to boot from", "16384"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_patch_that_is_not_yaml_is_refused() {
     plan_is_refused(
         |world| {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use acceptance_tests::ledger::Matcher;
+use acceptance_tests::ledger::{Call, Matcher};
 use acceptance_tests::terraform::Kind;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::checks;
 use crate::configuration::Configuration;
@@ -89,4 +91,58 @@ async fn a_changed_patch_is_applied_in_place_to_every_node() {
     checks::talos_takes_all_configs(&world);
     workspace.destroy().await.unwrap().succeeds();
     world.is_empty().await;
+}
+
+/// A patch with an inline manifest that no compression makes small.
+fn large_manifest(bytes: usize) -> String {
+    let noise: String = (0_u32..).flat_map(|block| hex(&Sha256::digest(block.to_be_bytes()))).take(bytes).collect();
+    let manifest = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: noise\n  namespace: kube-system\ndata:\n  noise: {noise}\n"
+    );
+    let patch = json!({ "cluster": { "inlineManifests": [{ "name": "noise", "contents": manifest }] } });
+    format!("config_patches = [jsonencode({patch})]")
+}
+
+fn hex(digest: &[u8]) -> Vec<char> {
+    digest.iter().flat_map(|byte| format!("{byte:02x}").chars().collect::<Vec<_>>()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_too_large_for_user_data_follows_before_the_bootstrap() {
+    let world = World::start().await;
+    let configuration = Configuration::cluster(world.cidr()).with_cluster(|it| it.extra = large_manifest(60_000));
+    let workspace = world.workspace(Kind::Terraform, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+
+    let calls = world.sandbox.ledger().calls_after(0);
+    let at = |action: &str| {
+        let fits = |call: &&Call| Matcher::talos(action).fits(call) && took_effect(call);
+        calls.iter().filter(fits).map(|call| call.number).collect::<Vec<_>>()
+    };
+    let (applied, bootstrapped) = (at("ApplyConfiguration"), at("Bootstrap"));
+    assert!(applied.iter().filter(|n| **n < bootstrapped[0]).count() >= 3, "{applied:?}, bootstrapped at {bootstrapped:?}");
+    let configs = world.sandbox.nodes().unwrap().configs();
+    assert!(configs.iter().any(|config| config.contains("inlineManifests")), "the manifest never reached a node");
+    workspace.plan().await.unwrap().is_empty_plan();
+    checks::talos_takes_all_configs(&world);
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clusters_of_the_oldest_and_the_newest_talos_come_up() {
+    for (talos, kubernetes) in [("v1.8.0", "1.31.14"), ("v1.14.1", "1.37.0")] {
+        let world = World::start().await;
+        let configuration = Configuration::cluster(world.cidr()).with_cluster(|it| {
+            talos.clone_into(&mut it.talos_version);
+            kubernetes.clone_into(&mut it.kubernetes_version);
+        });
+        let workspace = world.workspace(Kind::OpenTofu, &configuration);
+        workspace.apply().await.unwrap().succeeds();
+        let cluster = workspace.attributes("inferadb_cluster.demo").await.unwrap();
+        assert_eq!(cluster["config_contract"], talos);
+        workspace.plan().await.unwrap().is_empty_plan();
+        workspace.destroy().await.unwrap().succeeds();
+        world.is_empty().await;
+    }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use clouds::{Machine, MachineRole, MachineSpec, RootDisk};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use talos::config::MachineConfig;
 use tf_provider::{Diagnostic, Diagnostics};
 use zeroize::Zeroizing;
 
@@ -135,7 +134,7 @@ impl Fleet<'_> {
     ) -> Result<(Machine, String), Diagnostics> {
         let subnet = self.site.subnet(node)?;
         let machine_type = types.get(name).cloned().unwrap_or_default();
-        let config = self.boot_config(node, &subnet.zone, &machine_type)?;
+        let config = self.blueprint.boot_config(self.site.cloud.as_ref(), node, &subnet.zone, &machine_type)?;
         let (model, _) = self.record.current();
         let spec = MachineSpec {
             role: node.role,
@@ -158,21 +157,6 @@ impl Fleet<'_> {
             .await
             .map_err(|error| diagnostics::cloud(&format!("Cannot make node `{name}`"), &error))?;
         Ok((machine, config.fingerprint()))
-    }
-
-    /// What a machine boots from: its config, without inline manifests where the cloud cannot carry those.
-    fn boot_config(&self, node: &DesiredNode, zone: &str, machine_type: &str) -> Result<MachineConfig, Diagnostics> {
-        let config = self.blueprint.node_config(node, zone, machine_type)?;
-        if self.site.cloud.check_user_data(config.to_yaml().as_bytes()).is_ok() {
-            return Ok(config);
-        }
-        let (reduced, _) = config.without_inline_manifests();
-        self.site.cloud.check_user_data(reduced.to_yaml().as_bytes()).map_err(|error| {
-            Diagnostic::error("The machine config is too large to boot from").detail(format!(
-                "Even without its inline manifests {error}. Make the patches smaller. No machine was made with it."
-            ))
-        })?;
-        Ok(reduced)
     }
 }
 

@@ -87,7 +87,7 @@ impl Resource for ClusterResource {
         _config: &ClusterModel,
         plan: &mut ClusterModel,
     ) -> Result<Remake, Diagnostics> {
-        plan::update(cx, private, prior, plan)
+        plan::update(cx, private, prior, plan).await
     }
 
     async fn plan_destroy(

@@ -160,7 +160,7 @@ pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel
             .into(),
     };
     if let Some(wanted) = &wanted {
-        renders(plan, wanted, &mut found).await?;
+        renders(cx, plan, wanted, &mut found).await?;
     }
     found.into_result()?;
     Ok(remake(plan))
@@ -295,6 +295,7 @@ async fn machine_types(
 /// Renders the configs once with secrets that are thrown away, so that what Talos would refuse is refused here, before a machine
 /// is bought: one node of the control plane and of each pool, since the others differ in their zone only.
 async fn renders(
+    cx: &PlanContext<Configured>,
     plan: &ClusterModel,
     wanted: &BTreeMap<String, DesiredNode>,
     found: &mut Diagnostics,
@@ -302,9 +303,23 @@ async fn renders(
     let Some(facts) = Blueprint::facts(plan) else { return Ok(()) };
     let contract = facts.contract().clone();
     let bundle = super::secrets::generate(contract).await?;
-    let blueprint = facts.with_bundle(&bundle);
+    check_configs(cx, plan, &facts.with_bundle(&bundle), wanted, found).await
+}
+
+/// That Talos takes the config of each kind of node, and that a machine can boot from it.
+async fn check_configs(
+    cx: &PlanContext<Configured>,
+    plan: &ClusterModel,
+    blueprint: &Blueprint<'_>,
+    wanted: &BTreeMap<String, DesiredNode>,
+    found: &mut Diagnostics,
+) -> Result<(), Diagnostics> {
+    let connection = match plan.region_id.is_known() {
+        true => cx.provider.cloud_if_known(&parse_region_id(&plan.region_id)?.place).await?,
+        false => None,
+    };
     for node in wanted.values().filter(|node| node.index == 0) {
-        if let Err(problem) = blueprint.check(node) {
+        if let Err(problem) = blueprint.check(node, connection.as_ref().map(|connection| connection.cloud.as_ref())) {
             found.extend(problem);
         }
     }
@@ -312,7 +327,7 @@ async fn renders(
 }
 
 /// The plan of a change.
-pub(super) fn update(
+pub(super) async fn update(
     cx: &PlanContext<Configured>,
     private: Option<&ClusterPrivate>,
     prior: &ClusterModel,
@@ -347,6 +362,11 @@ pub(super) fn update(
     };
     let mut found = Diagnostics::new();
     ranges(plan, None, &mut found);
+    if let Some(bundle) = private.and_then(|private| private.bundle.as_ref())
+        && let Some(facts) = Blueprint::facts(plan)
+    {
+        check_configs(cx, plan, &facts.with_bundle(bundle), &wanted, &mut found).await?;
+    }
     found.into_result()?;
     let region_id = parse_region_id(&plan.region_id)?;
     plan.nodes = changed_nodes(cx, private, prior, plan, &region_id, &wanted)?.into();

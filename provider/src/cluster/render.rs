@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use clouds::MachineRole;
+use clouds::{Cloud, MachineRole, UserDataTooLarge};
 use sha2::{Digest, Sha256};
 use talos::config::{ClusterInput, MachineConfig, NodeInput, Role, generate};
 use talos::patch::Patch;
 use talos::secrets::Bundle;
 use talos::version::{KubernetesVersion, TalosVersion};
-use tf_provider::{Diagnostic, Diagnostics, path};
+use tf_provider::{Diagnostic, Diagnostics, Path, path};
 
 use super::desired::{DesiredNode, strings};
 use super::model::ClusterModel;
@@ -112,15 +112,37 @@ impl Blueprint<'_> {
         generate(self.bundle, &self.facts.input, &input).map_err(|error| refused(node, &error.to_string()))
     }
 
-    /// That Talos would take the config.
-    pub(super) fn check(&self, node: &DesiredNode) -> Result<(), Diagnostics> {
+    /// What a machine boots from: its config, without inline manifests where the cloud cannot carry those.
+    pub(super) fn boot_config(
+        &self,
+        cloud: &dyn Cloud,
+        node: &DesiredNode,
+        zone: &str,
+        machine_type: &str,
+    ) -> Result<MachineConfig, Diagnostics> {
+        let config = self.node_config(node, zone, machine_type)?;
+        if cloud.check_user_data(config.to_yaml().as_bytes()).is_ok() {
+            return Ok(config);
+        }
+        let (reduced, _) = config.without_inline_manifests();
+        match cloud.check_user_data(reduced.to_yaml().as_bytes()) {
+            Ok(()) => Ok(reduced),
+            Err(error) => Err(too_large(node, &error)),
+        }
+    }
+
+    /// That Talos would take the config, and that the cloud, where it is known, can carry it.
+    pub(super) fn check(&self, node: &DesiredNode, cloud: Option<&dyn Cloud>) -> Result<(), Diagnostics> {
         let config = self.node_config(node, "zone-1a", &node.machine_type)?;
         let violations = talos::validate::validate(&config, self.talos_version());
-        if violations.is_empty() {
-            return Ok(());
+        if !violations.is_empty() {
+            let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            return Err(refused(node, &lines.join("\n")));
         }
-        let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        Err(refused(node, &lines.join("\n")))
+        match cloud {
+            Some(cloud) => self.boot_config(cloud, node, "zone-1a", &node.machine_type).map(drop),
+            None => Ok(()),
+        }
     }
 }
 
@@ -139,16 +161,29 @@ pub(super) fn requires_reboot(old: &MachineConfig, new: &MachineConfig, version:
     talos::reboot::requires_reboot(old, new, version)
 }
 
-fn refused(node: &DesiredNode, why: &str) -> Diagnostics {
-    let (who, place) = if node.is_control_plane() {
+/// Who a config is for, and the block that says so.
+fn owner(node: &DesiredNode) -> (String, Path) {
+    if node.is_control_plane() {
         ("the control plane".to_owned(), path!("control_plane"))
     } else {
         (format!("pool `{}`", node.pool), path!("worker_pool").element(node.pool.as_str()))
-    };
+    }
+}
+
+fn refused(node: &DesiredNode, why: &str) -> Diagnostics {
+    let (who, place) = owner(node);
     Diagnostic::error(format!("Talos would refuse the machine config of {who}"))
         .detail(format!(
             "{why}\n\nThe config is made of this block, the cluster's attributes and the patches. No machine was made with it."
         ))
+        .at(place)
+        .into()
+}
+
+fn too_large(node: &DesiredNode, error: &UserDataTooLarge) -> Diagnostics {
+    let (who, place) = owner(node);
+    Diagnostic::error(format!("The machine config of {who} is too large to boot from"))
+        .detail(format!("Even without its inline manifests {error}. Make the patches smaller. No machine was made with it."))
         .at(place)
         .into()
 }
