@@ -2,9 +2,11 @@
 
 mod contract;
 mod documents;
+mod found;
 mod generate;
 mod kubernetes;
 
+pub use found::Found;
 pub use generate::{ClusterInput, ConfigError, NodeInput, Role, generate};
 
 use sha2::{Digest, Sha256};
@@ -60,6 +62,15 @@ impl MachineConfig {
             Some(problem) => Err(problem.into()),
             None => Ok(Self::new(Documents::new(documents))),
         }
+    }
+
+    /// Whether a node of that version reads the same from both, however they are written.
+    pub fn same_as(&self, other: &Self, version: &TalosVersion) -> bool {
+        if self.documents.same_as(&other.documents) {
+            return true;
+        }
+        let read = |config: &Self| Self::parse(&config.text, version).ok();
+        matches!((read(self), read(other)), (Some(one), Some(other)) if one.documents.same_as(&other.documents))
     }
 
     /// The config as YAML, as a node takes it.

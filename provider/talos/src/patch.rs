@@ -4,6 +4,7 @@
 //! RFC 6902 operations. It is read by the types of one version of Talos, so that what that version does not know is
 //! refused with its line.
 
+mod between;
 mod delete;
 mod json;
 mod merge;
@@ -14,6 +15,7 @@ use crate::tree::Tree;
 use crate::version::TalosVersion;
 use crate::yaml::{self, Node, Value, YamlError};
 
+pub use between::{Inexpressible, between};
 use delete::Delete;
 use json::Operation;
 

@@ -150,6 +150,11 @@ impl Bundle {
         &self.kubernetes.crt
     }
 
+    /// Whether a text holds one of these secrets, in whatever form.
+    pub fn appears_in(&self, text: &str) -> bool {
+        self.secret_strings().iter().any(|secret| text.contains(secret.as_str()))
+    }
+
     /// Every secret in each form in which it may leak: as it is, its base64, the lines of a key's PEM. For tests that
     /// search logs and states.
     #[doc(hidden)]

@@ -32,6 +32,11 @@ impl Documents {
         self.0.len()
     }
 
+    /// Whether both have the same documents, in whatever order. No two documents of a config are alike.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|document| other.iter().any(|theirs| document.same_as(theirs)))
+    }
+
     /// The document without a kind.
     pub(crate) fn plain(&self) -> Option<&Tree> {
         self.0.iter().find(|document| document.at(&["kind"]).is_none())

@@ -24,7 +24,7 @@ pub(super) const KUBE_PRISM_PORT: i64 = 7445;
 pub(super) const CONTROL_PLANE_LABEL: &str = "node-role.kubernetes.io/control-plane";
 pub(super) const EXCLUDE_FROM_LOAD_BALANCERS: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 const DISCOVERY_SERVICE: &str = "https://discovery.talos.dev/";
-const TAINTS_ARGUMENT: &str = "register-with-taints";
+pub(super) const TAINTS_ARGUMENT: &str = "register-with-taints";
 
 /// What a machine is in its cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -424,7 +424,7 @@ fn taints(taints: &[String]) -> Result<Vec<(String, String)>, ConfigError> {
         .collect()
 }
 
-fn parse_taint(taint: &str) -> Option<(&str, &str, &str)> {
+pub(super) fn parse_taint(taint: &str) -> Option<(&str, &str, &str)> {
     let (rest, effect) = taint.rsplit_once(':')?;
     let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
     let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];

@@ -20,6 +20,16 @@ pub(super) fn document(left: &mut Tree, right: &Tree, type_name: &str, view: Vie
     }
 }
 
+/// Merges one value of a type into another, as [`document`] does it for all fields.
+pub(super) fn value(left: &mut Tree, right: &Tree, expression: &str, view: View) -> Result<(), ApplyError> {
+    Merge { view }.value(left, right, expression, false, "")
+}
+
+/// What a missing value of that type is before anything is merged into it.
+pub(super) fn missing(expression: &str) -> Tree {
+    empty_for(expression)
+}
+
 struct Merge {
     view: View,
 }
