@@ -47,7 +47,9 @@ fn child(environment: &[(&str, &str)]) -> Output {
 #[tokio::test]
 #[ignore = "run by the others in a process of its own"]
 async fn child_asks_for_the_account() {
-    let cloud = clouds::aws::connect("us-east-1", settings()).await.unwrap();
+    let profile = std::env::var("PROFILE_OF_THE_SETTINGS").ok();
+    let settings = AwsSettings { skip_credentials_validation: profile.is_some(), profile, ..settings() };
+    let cloud = clouds::aws::connect("us-east-1", settings).await.unwrap();
     match cloud.account().await {
         Ok(account) => println!("account {account}"),
         Err(error) => println!("{error}"),
@@ -86,6 +88,28 @@ fn missing_credentials_are_named_with_where_they_were_looked_for() {
     for place in ["no credentials for aws", "AWS_ACCESS_KEY_ID", "~/.aws/credentials", "instance metadata service"] {
         assert!(said.contains(place), "`{place}` is not in: {said}");
     }
+}
+
+#[test]
+fn a_profile_of_the_settings_goes_before_keys_of_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("credentials");
+    std::fs::write(&keys, "[ops]\naws_access_key_id = a\naws_secret_access_key = b\naws_account_id = 111111111111\n").unwrap();
+    let account = |profile: &str| {
+        let output = child(&[
+            ("PROFILE_OF_THE_SETTINGS", profile),
+            ("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().unwrap()),
+            ("AWS_ACCESS_KEY_ID", "c"),
+            ("AWS_SECRET_ACCESS_KEY", "d"),
+            ("AWS_ACCOUNT_ID", "222222222222"),
+        ]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = account("ops");
+    assert!(said.contains("account 111111111111"), "{said}");
+    let said = account("absent");
+    assert!(!said.contains("222222222222"), "{said}");
+    assert!(said.contains("looked in profile absent in ~/.aws/config and ~/.aws/credentials"), "{said}");
 }
 
 #[tokio::test]

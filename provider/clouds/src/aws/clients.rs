@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -81,11 +83,18 @@ async fn shared_config(region: &str, settings: &AwsSettings) -> Result<SdkConfig
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
     let mut loader =
         aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned())).timeout_config(timeouts);
+    let mut providers = ProviderConfig::without_region().with_region(Some(Region::new(region.to_owned())));
     if let Some(client) = http_client(settings).await? {
+        providers = providers.with_http_client(client.clone());
         loader = loader.http_client(client);
     }
     if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
+        // The SDK's own chain takes keys of the environment before a profile that was asked for: another account's, maybe.
+        let mut credentials = ProfileFileCredentialsProvider::builder().configure(&providers).profile_name(profile);
+        if let Some(files) = profile_files(settings) {
+            credentials = credentials.profile_files(files);
+        }
+        loader = loader.profile_name(profile).credentials_provider(credentials.build());
     }
     if let Some(files) = profile_files(settings) {
         loader = loader.profile_files(files);

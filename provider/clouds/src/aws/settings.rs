@@ -7,7 +7,7 @@ use std::time::Duration;
 /// How to reach AWS and as whom. The default follows the environment and the shared config files, as the AWS CLI does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AwsSettings {
-    /// Profile in the shared config files; else `AWS_PROFILE`, else `default`.
+    /// Profile in the shared config files, and nothing but it; else the whole chain, with `AWS_PROFILE`, else `default`.
     pub profile: Option<String>,
     /// Shared config files instead of `~/.aws/config`; later ones win.
     pub shared_config_files: Vec<PathBuf>,
@@ -82,15 +82,18 @@ impl AwsSettings {
                 .collect();
             files.join(", ")
         };
-        let mut places = Vec::new();
-        if self.profile.is_none() {
-            places.push("the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)".to_owned());
+        let profile = format!("profile {profile} in {files} (keys, SSO, credential_process, source_profile)");
+        if self.profile.is_some() {
+            return profile;
         }
-        places.push(format!("profile {profile} in {files} (keys, SSO, credential_process, source_profile)"));
-        places.push("AWS_WEB_IDENTITY_TOKEN_FILE".to_owned());
-        places.push("the container's credentials endpoint".to_owned());
-        places.push("the instance metadata service".to_owned());
-        places.join("; ")
+        [
+            "the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)",
+            &profile,
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "the container's credentials endpoint",
+            "the instance metadata service",
+        ]
+        .join("; ")
     }
 }
 
@@ -111,6 +114,8 @@ mod tests {
         let settings = AwsSettings { profile: Some("ops".to_owned()), ..AwsSettings::default() };
         let places = settings.looked_in();
         assert!(places.contains("profile ops"), "{places}");
-        assert!(!places.contains("AWS_ACCESS_KEY_ID"), "{places}");
+        for other in ["AWS_ACCESS_KEY_ID", "metadata service"] {
+            assert!(!places.contains(other), "{places}");
+        }
     }
 }
