@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    BackupSpec, BackupState, Claim, ClusterSpec, ClusterState, Image, Kind, Machine, MachineSpec, MachineType, Mark, Place,
+    BackupSpec, BackupState, Claim, ClusterOrigin, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec, MachineType, Mark, Place,
     RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
 };
 
@@ -89,6 +89,16 @@ pub trait Cloud: Send + Sync {
 
     /// The cluster of that root, or `None` if the root is gone.
     async fn read_cluster(&self, root_id: &str) -> Result<Option<ClusterState>>;
+
+    /// What a cluster was made with and [`Cloud::read_cluster`] and [`Cloud::machines`] leave out: for imports, at the price of
+    /// calls of its own. An error where this cloud does not tell.
+    async fn cluster_origin(&self, cluster: &ClusterState, region: &RegionState) -> Result<ClusterOrigin> {
+        let _ = region;
+        Err(Error::NotFound {
+            object: format!("a record of what `{}` was made with", cluster.security_group_id),
+            message: format!("clusters of `{}` cannot be imported", self.place().provider_type),
+        })
+    }
 
     /// Removes a cluster: machines (all at once), load balancer, firewall.
     async fn delete_cluster(&self, root_id: &str, claim: &Claim) -> Result<()>;

@@ -137,6 +137,24 @@ pub struct Machine {
     pub tags: BTreeMap<String, String>,
 }
 
+/// What a cluster was made with, beyond what reads of it show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterOrigin {
+    /// By machine id.
+    pub machines: BTreeMap<String, MachineOrigin>,
+    /// Its workers serve the region's ingress load balancer.
+    pub serves_ingress: bool,
+}
+
+/// What a machine was made with, beyond what reads of it show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineOrigin {
+    /// The image that it booted from.
+    pub image_id: String,
+    /// The root disk as it is now; `None` where the cloud shows none.
+    pub root_disk: Option<RootDisk>,
+}
+
 /// A machine type of the cloud.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineType {

@@ -183,6 +183,14 @@ pub(super) async fn allow_ingress(aws: &Aws, cluster: &ClusterState, region: &Re
     }
 }
 
+/// Whether the node ports are open to the region's ingress load balancer, as they are where the workers serve it.
+pub(super) async fn serves_ingress(aws: &Aws, id: &str, region: &RegionState, age: Duration) -> Result<bool> {
+    let Some(ingress) = &region.ingress else { return Ok(false) };
+    let nodes = firewall::by_id(aws, id, age).await?;
+    let open = |group| firewall::rules(&group).iter().any(|have| is_ingress(&have.rule, Some(&ingress.security_group_id)));
+    Ok(nodes.is_some_and(open))
+}
+
 async fn retag(aws: &Aws, spec: &ClusterSpec, root: &Root, display: &str) -> Result<()> {
     let (set, gone) = tags::difference(&root.tags, display, &spec.tags);
     let users: tags::Tags = set.into_iter().filter(|(key, _)| key != tags::DISPLAY || spec.tags.contains_key(key)).collect();

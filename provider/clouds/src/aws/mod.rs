@@ -24,6 +24,7 @@ mod lifecycle;
 mod machines;
 mod naming;
 mod network;
+mod origin;
 mod region;
 mod replication;
 mod roots;
@@ -48,7 +49,7 @@ use self::call::{Api, Limits};
 use self::clients::Clients;
 use self::inventory::{FRESH, Inventory, SHARED};
 use crate::{
-    BackupSpec, BackupState, Claim, Cloud, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec, MachineType,
+    BackupSpec, BackupState, Claim, Cloud, ClusterOrigin, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec, MachineType,
     Mark, Observer, Place, ProviderType, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
 };
 
@@ -244,6 +245,10 @@ impl Cloud for Aws {
 
     async fn read_cluster(&self, root_id: &str) -> Result<Option<ClusterState>> {
         cluster::read(self, root_id, SHARED).await
+    }
+
+    async fn cluster_origin(&self, cluster: &ClusterState, region: &RegionState) -> Result<ClusterOrigin> {
+        origin::read(self, cluster, region, SHARED).await
     }
 
     async fn delete_cluster(&self, root_id: &str, claim: &Claim) -> Result<()> {
