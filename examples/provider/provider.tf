@@ -12,7 +12,7 @@ provider "inferadb" {
   allowed_account_ids = ["123456789012"]
   default_tags        = { team = "platform" }
 
-  # Credentials come from the AWS SDK's own chain: environment, shared files, SSO, instance role.
+  # Without a profile, credentials come from the chain that AWS tools share: environment, shared files, SSO, instance role.
   aws {
     profile = "production"
   }

@@ -12,7 +12,8 @@ use tf_provider::{Diagnostic, Model, Value, parse_duration, path};
 /// Settings for Amazon Web Services.
 #[derive(Model, Clone, Debug, PartialEq)]
 pub(crate) struct Aws {
-    /// Profile of the shared config and credentials files. `AWS_PROFILE`, else `default`, unless given.
+    /// Profile of the shared config and credentials files; credentials are then looked for there and nowhere else. The whole chain,
+    /// with the profile that `AWS_PROFILE` names, else `default`, unless given.
     #[attr(optional)]
     pub(crate) profile: Value<String>,
     /// Shared config files instead of `~/.aws/config`. Of two that say the same, the later wins.

@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn the_index_page_lists_every_name() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/index.md")).unwrap();
+        for (ours, theirs) in AWS_REGIONS.iter().chain(AWS_MACHINE_TYPES) {
+            assert!(page.contains(&format!("| `{ours}` | `{theirs}` |")), "`{ours}` is not in docs/index.md as `{theirs}`");
+        }
+    }
+
+    #[test]
     fn every_translation_leads_to_a_region_that_the_cloud_has() {
         for cloud in ProviderType::ALL {
             for (ours, theirs) in regions(*cloud) {

@@ -71,3 +71,29 @@ impl tf_provider::Provider for Inferadb {
         vec![tf_provider::resource(RegionResource), tf_provider::resource(ClusterResource), tf_provider::resource(BackupResource)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use tf_provider::Provider;
+
+    #[test]
+    fn the_cluster_page_says_what_a_change_of_each_attribute_does() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/resources/cluster.md")).unwrap();
+        let section = page.split("## ").find(|section| section.starts_with("What a change does")).unwrap();
+        let cluster = Inferadb::resources().into_iter().find(|resource| resource.name() == "cluster").unwrap();
+        let cluster = cluster.block();
+        let pools = ["control_plane", "worker_pool"].map(|name| &cluster.blocks[name].block);
+        let settable: BTreeSet<&str> = std::iter::once(cluster)
+            .chain(pools)
+            .flat_map(|block| &block.attributes)
+            .filter(|(_, attribute)| attribute.required || attribute.optional)
+            .map(|(name, _)| name.as_str())
+            .chain(cluster.blocks.keys().map(String::as_str))
+            .collect();
+        let missing: Vec<&&str> = settable.iter().filter(|name| !section.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "templates/resources/cluster.md.tmpl says nothing of {missing:?}");
+    }
+}
