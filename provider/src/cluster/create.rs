@@ -18,7 +18,7 @@ use crate::claims::{self, Decision};
 use crate::diagnostics;
 
 /// Everybody; the APIs behind it admit certificates only.
-const EVERYBODY: &str = "0.0.0.0/0";
+pub(super) const EVERYBODY: &str = "0.0.0.0/0";
 
 /// Makes the cluster, or goes on from an unfinished one.
 pub(super) async fn create(

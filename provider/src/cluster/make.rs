@@ -13,6 +13,7 @@ use super::fleet::{Fleet, Machines, wanted};
 use super::machines::reconcile;
 use super::model::ClusterModel;
 use super::record::node_of;
+use super::secrets::CONTRACT_TAG;
 use crate::diagnostics;
 
 /// Metadata service hop limit: pods cannot reach it.
@@ -136,6 +137,8 @@ impl Fleet<'_> {
         let machine_type = types.get(name).cloned().unwrap_or_default();
         let config = self.blueprint.boot_config(self.site.cloud.as_ref(), node, &subnet.zone, &machine_type)?;
         let (model, _) = self.record.current();
+        let mut tags = crate::tags::plain(&model.tags_all).unwrap_or_default();
+        tags.insert(CONTRACT_TAG.to_owned(), self.blueprint.contract().to_string());
         let spec = MachineSpec {
             role: node.role,
             pool: node.pool.clone(),
@@ -148,7 +151,7 @@ impl Fleet<'_> {
             user_data: Zeroizing::new(config.to_yaml().as_bytes().to_vec()),
             bundle_fingerprint: self.blueprint.machine_fingerprint(),
             metadata_hop_limit: HOP_LIMIT,
-            tags: crate::tags::plain(&model.tags_all).unwrap_or_default(),
+            tags,
         };
         let machine = self
             .site

@@ -3,7 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `model`, `checks` | schema, and the checks of single attributes |
-//! | `plan` | what will happen, and what cannot |
+//! | `plan`, `same` | what will happen, what cannot, and what only looks like a change |
 //! | `create`, `update`, `delete`, `read` | the operations |
 //! | `desired`, `machines` | which nodes are asked for, and which machines stay, come and go |
 //! | `render` | machine configs |
@@ -31,6 +31,7 @@ mod plan;
 mod read;
 mod record;
 mod render;
+mod same;
 mod secrets;
 mod site;
 mod targets;
@@ -73,9 +74,10 @@ impl Resource for ClusterResource {
     async fn plan_create(
         &self,
         cx: &PlanContext<Configured>,
-        _config: &ClusterModel,
+        config: &ClusterModel,
         plan: &mut ClusterModel,
     ) -> Result<Remake, Diagnostics> {
+        same::as_configured(config, plan);
         plan::create(cx, plan).await
     }
 
@@ -84,9 +86,11 @@ impl Resource for ClusterResource {
         cx: &PlanContext<Configured>,
         private: Option<&ClusterPrivate>,
         prior: &ClusterModel,
-        _config: &ClusterModel,
+        config: &ClusterModel,
         plan: &mut ClusterModel,
     ) -> Result<Remake, Diagnostics> {
+        same::as_configured(config, plan);
+        same::keep(private.and_then(|private| private.bundle.as_ref()), prior, plan);
         plan::update(cx, private, prior, plan).await
     }
 

@@ -48,19 +48,19 @@ pub(crate) struct ClusterModel {
     pub(crate) service_cidr: Value<String>,
     /// IPv4 address ranges that may reach the Kubernetes API (port 6443). Everybody unless given; the API itself admits nobody
     /// without a certificate or token. Where Terraform runs must be among them.
-    #[attr(optional, validate = checks::cidr_list)]
+    #[attr(optional, computed, validate = checks::cidr_list)]
     pub(crate) kubernetes_api_allowed_cidrs: Value<Vec<Value<String>>>,
     /// IPv4 address ranges that may reach the Talos API (port 50000), on the load balancer and on each node's own address.
     /// Everybody unless given; the API admits nobody without a client certificate. Where Terraform runs must be among them.
-    #[attr(optional, validate = checks::cidr_list)]
+    #[attr(optional, computed, validate = checks::cidr_list)]
     pub(crate) talos_api_allowed_cidrs: Value<Vec<Value<String>>>,
     /// Further names and addresses of the Kubernetes and Talos APIs, for their certificates. The load balancer's is there
     /// anyway.
-    #[attr(optional)]
+    #[attr(optional, computed)]
     pub(crate) cert_sans: Value<Vec<Value<String>>>,
     /// Machine config patches for every node, in order: strategic merge patches in YAML. JSON patches (RFC 6902) are taken
     /// where Talos takes them. A field that Talos does not know is an error of the plan.
-    #[attr(optional)]
+    #[attr(optional, computed)]
     pub(crate) config_patches: Value<Vec<Value<String>>>,
     /// Whether `kubeconfig` and `talosconfig` are kept in the state. With `false` both are null.
     #[attr(optional, default = true)]
@@ -140,7 +140,7 @@ pub(crate) struct ControlPlane {
     #[attr(optional, default = "gp3")]
     pub(crate) disk_type: Value<String>,
     /// Machine config patches for control-plane nodes, applied after the cluster's.
-    #[attr(optional)]
+    #[attr(optional, computed)]
     pub(crate) config_patches: Value<Vec<Value<String>>>,
 }
 
@@ -161,20 +161,20 @@ pub(crate) struct WorkerPool {
     #[attr(optional, default = "gp3")]
     pub(crate) disk_type: Value<String>,
     /// Zones of the region to spread the pool over. All of them unless given. A change is for nodes that are made from then on.
-    #[attr(optional)]
+    #[attr(optional, computed)]
     pub(crate) zones: Value<Vec<Value<String>>>,
     /// Labels of the nodes in Kubernetes.
-    #[attr(optional, validate = checks::labels)]
+    #[attr(optional, computed, validate = checks::labels)]
     pub(crate) labels: Value<BTreeMap<String, Value<String>>>,
     /// Annotations of the nodes in Kubernetes.
-    #[attr(optional, validate = checks::annotations)]
+    #[attr(optional, computed, validate = checks::annotations)]
     pub(crate) annotations: Value<BTreeMap<String, Value<String>>>,
     /// Taints of the nodes in Kubernetes: `KEY=VALUE:EFFECT` or `KEY:EFFECT`, the effect `NoSchedule`, `PreferNoSchedule` or
     /// `NoExecute`. A node sets them when it registers, so they cannot be changed on a pool: add one.
-    #[attr(optional, validate = checks::taints)]
+    #[attr(optional, computed, validate = checks::taints)]
     pub(crate) taints: Value<Vec<Value<String>>>,
     /// Machine config patches for the nodes of this pool, applied after the cluster's.
-    #[attr(optional)]
+    #[attr(optional, computed)]
     pub(crate) config_patches: Value<Vec<Value<String>>>,
 }
 

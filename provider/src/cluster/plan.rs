@@ -8,7 +8,7 @@ use talos::version::{KubernetesVersion, TalosVersion};
 use tf_provider::{Diagnostic, Diagnostics, Path, PlanContext, Value, path};
 
 use super::checks;
-use super::desired::{DesiredNode, desired_nodes};
+use super::desired::{DesiredNode, desired_nodes, strings};
 use super::model::{ClusterModel, Node};
 use super::record::{ClusterPrivate, pool_value, role_name};
 use super::render::Blueprint;
@@ -496,7 +496,7 @@ fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(), Diagnost
             ("disk_size", before.disk_size == after.disk_size),
             ("disk_type", before.disk_type == after.disk_type),
             // A kubelet sets taints when it registers, never after.
-            ("taints", before.taints == after.taints),
+            ("taints", strings(&before.taints) == strings(&after.taints)),
         ] {
             if !same {
                 refuse(

@@ -66,6 +66,10 @@ impl Blueprint<'_> {
         &self.facts.input.talos_version
     }
 
+    pub(super) fn contract(&self) -> &TalosVersion {
+        self.facts.contract()
+    }
+
     pub(super) fn bundle(&self) -> &Bundle {
         self.bundle
     }

@@ -10,6 +10,9 @@ use crate::diagnostics;
 /// Set on the control-plane machine that is asked to bootstrap etcd, before it is asked.
 pub(super) const BOOTSTRAP_TAG: &str = "inferadb.com/bootstrap";
 
+/// On machines: the config contract, which stands for life and shows nowhere else. An import reads it.
+pub(super) const CONTRACT_TAG: &str = "inferadb.com/contract";
+
 /// New secrets. Making the RSA key takes a second or so, off the async threads.
 pub(super) async fn generate(contract: TalosVersion) -> Result<Bundle, Diagnostics> {
     let made = tokio::task::spawn_blocking(move || Bundle::generate(&contract)).await;
