@@ -91,6 +91,11 @@ pub(crate) fn machine_type(cloud: ProviderType, name: &str) -> &str {
     machine_types(cloud).iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs)
 }
 
+/// Our name for the cloud's own machine type, where there is one.
+pub(crate) fn our_machine_type(cloud: ProviderType, name: &str) -> &str {
+    machine_types(cloud).iter().find(|(_, theirs)| *theirs == name).map_or(name, |(ours, _)| ours)
+}
+
 /// What to write for a machine type, for an error about one that does not exist.
 pub(crate) fn known_machine_types(cloud: ProviderType) -> String {
     let known: Vec<String> = machine_types(cloud).iter().map(|(ours, theirs)| format!("`{ours}` ({theirs})")).collect();
@@ -124,7 +129,9 @@ mod tests {
         for (ours, theirs) in [("small", "t3.medium"), ("medium", "t3.xlarge"), ("large", "t3.2xlarge")] {
             assert_eq!(machine_type(ProviderType::Aws, ours), theirs);
             assert_eq!(machine_type(ProviderType::Aws, theirs), theirs);
+            assert_eq!(our_machine_type(ProviderType::Aws, theirs), ours);
         }
+        assert_eq!(our_machine_type(ProviderType::Aws, "m7i.large"), "m7i.large");
         assert_eq!(machine_type(ProviderType::Aws, "m7i.large"), "m7i.large");
     }
 

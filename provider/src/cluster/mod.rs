@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `model`, `checks` | schema, and the checks of single attributes |
 //! | `plan`, `same` | what will happen, what cannot, and what only looks like a change |
-//! | `create`, `update`, `delete`, `read` | the operations |
+//! | `create`, `update`, `delete`, `read`, `import` | the operations |
 //! | `desired`, `machines` | which nodes are asked for, and which machines stay, come and go |
 //! | `render` | machine configs |
 //! | `site` | where a cluster stands: cloud, region, zones |
@@ -23,6 +23,7 @@ mod credentials;
 mod delete;
 mod desired;
 mod fleet;
+mod import;
 mod leave;
 mod machines;
 mod make;
@@ -141,5 +142,14 @@ impl Resource for ClusterResource {
         prior: ClusterModel,
     ) -> Result<(), Diagnostics> {
         delete::delete(cx, &planned, &prior).await
+    }
+
+    async fn import(
+        &self,
+        cx: &ReadContext<Configured>,
+        id: &str,
+    ) -> Result<(ClusterModel, Option<ClusterPrivate>), Diagnostics> {
+        let (row, private) = Box::pin(import::import(cx, id)).await?;
+        Ok((row, Some(private)))
     }
 }

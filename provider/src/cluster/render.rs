@@ -10,11 +10,14 @@ use talos::secrets::Bundle;
 use talos::version::{KubernetesVersion, TalosVersion};
 use tf_provider::{Diagnostic, Diagnostics, Path, path};
 
-use super::desired::{DesiredNode, strings};
+use super::desired::{DesiredNode, node_name, strings};
 use super::model::ClusterModel;
 
 /// Stands for an endpoint that is not known yet, as long as a cloud's longest: configs are checked and measured with it.
 const LONG_HOST: &str = "inferadb-environment-region-cluster-api-0123456789abcdef.elb.provider-region-1.amazonaws.com";
+
+/// Node label that says which entry of the row's `nodes` a node is, `general-0` for example: its name is the cloud's.
+pub(super) const NODE_LABEL: &str = "inferadb.com/node";
 
 /// `https://HOST:6443`
 pub(super) fn endpoint(host: &str) -> String {
@@ -93,14 +96,11 @@ impl Blueprint<'_> {
         for text in &node.patches {
             patches.push(Patch::parse(text, self.talos_version()).map_err(|error| refused(node, &error.to_string()))?);
         }
-        let mut labels: BTreeMap<String, String> = [
-            ("topology.kubernetes.io/region", self.facts.provider_region.as_str()),
-            ("topology.kubernetes.io/zone", zone),
-            ("node.kubernetes.io/instance-type", machine_type),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
+        let name = node_name(node.role, &node.pool, node.index);
+        let mut labels: BTreeMap<String, String> = own_labels(&name, &self.facts.provider_region, zone, machine_type)
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
         labels.extend(node.labels.clone());
         let role = match node.role {
             MachineRole::ControlPlane => Role::ControlPlane,
@@ -158,6 +158,21 @@ impl Facts {
     pub(super) fn with_bundle(self, bundle: &Bundle) -> Blueprint<'_> {
         Blueprint { facts: self, bundle }
     }
+}
+
+/// The labels that every node gets.
+pub(super) fn own_labels<'a>(
+    name: &'a str,
+    provider_region: &'a str,
+    zone: &'a str,
+    machine_type: &'a str,
+) -> [(&'static str, &'a str); 4] {
+    [
+        (NODE_LABEL, name),
+        ("topology.kubernetes.io/region", provider_region),
+        ("topology.kubernetes.io/zone", zone),
+        ("node.kubernetes.io/instance-type", machine_type),
+    ]
 }
 
 /// Whether Talos takes `new` over `old` only with a reboot.
