@@ -166,6 +166,8 @@ pub struct MachineType {
     pub vcpus: u32,
     /// Memory in MiB.
     pub memory_mib: u64,
+    /// Zones of the place that offer it, sorted.
+    pub zones: Vec<String>,
 }
 
 /// A bootable image.

@@ -1,6 +1,9 @@
 //! Images and machine types.
 
-use aws_sdk_ec2::types::{ArchitectureType, ArchitectureValues, Filter, ImageState, InstanceType};
+use aws_sdk_ec2::types::{
+    ArchitectureType, ArchitectureValues, Filter, ImageState, InstanceType, InstanceTypeInfo, LocationType, MemoryInfo,
+    ProcessorInfo, VCpuInfo,
+};
 
 use super::Aws;
 use super::call::Api;
@@ -119,28 +122,43 @@ pub(super) async fn machine_type(aws: &Aws, name: &str) -> Result<Option<Machine
         .call(Api::Ec2, "ec2:DescribeInstanceTypes", format!("machine type `{name}`"))
         .send(|| client.describe_instance_types().instance_types(InstanceType::from(name)).send())
         .await;
-    let found = match answer {
+    let info = match answer {
         Err(failure) if failure.is(&["InvalidInstanceType", "InvalidParameterValue"]) => None,
-        other => other?.instance_types().first().map(|info| {
-            let architectures =
-                info.processor_info().map(aws_sdk_ec2::types::ProcessorInfo::supported_architectures).unwrap_or_default();
-            let arm = architectures.contains(&ArchitectureType::Arm64);
-            MachineType {
-                name: name.to_owned(),
-                architecture: if arm { "arm64" } else { "amd64" }.to_owned(),
-                vcpus: info
-                    .v_cpu_info()
-                    .and_then(aws_sdk_ec2::types::VCpuInfo::default_v_cpus)
-                    .and_then(|n| n.try_into().ok())
-                    .unwrap_or(0),
-                memory_mib: info
-                    .memory_info()
-                    .and_then(aws_sdk_ec2::types::MemoryInfo::size_in_mib)
-                    .and_then(|n| n.try_into().ok())
-                    .unwrap_or(0),
-            }
-        }),
+        other => other?.instance_types().first().cloned(),
+    };
+    let found = match info {
+        Some(info) => Some(described(name, &info, offering_zones(aws, name).await?)),
+        None => None,
     };
     aws.inner.machine_types.lock().await.insert(name.to_owned(), found.clone());
     Ok(found)
+}
+
+fn described(name: &str, info: &InstanceTypeInfo, zones: Vec<String>) -> MachineType {
+    let architectures = info.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
+    let arm = architectures.contains(&ArchitectureType::Arm64);
+    MachineType {
+        name: name.to_owned(),
+        architecture: if arm { "arm64" } else { "amd64" }.to_owned(),
+        vcpus: info.v_cpu_info().and_then(VCpuInfo::default_v_cpus).and_then(|n| n.try_into().ok()).unwrap_or(0),
+        memory_mib: info.memory_info().and_then(MemoryInfo::size_in_mib).and_then(|n| n.try_into().ok()).unwrap_or(0),
+        zones,
+    }
+}
+
+/// Zones that offer a type: not each zone has each, and which letter stands for which zone differs from account to account.
+async fn offering_zones(aws: &Aws, name: &str) -> Result<Vec<String>> {
+    let client = &aws.clients().ec2;
+    let filter = Filter::builder().name("instance-type").values(name).build();
+    let answer = aws
+        .call(Api::Ec2, "ec2:DescribeInstanceTypeOfferings", format!("machine type `{name}`"))
+        .send(|| {
+            let request = client.describe_instance_type_offerings().location_type(LocationType::AvailabilityZone);
+            request.filters(filter.clone()).send()
+        })
+        .await?;
+    let mut zones: Vec<String> =
+        answer.instance_type_offerings().iter().filter_map(|offering| offering.location().map(str::to_owned)).collect();
+    zones.sort();
+    Ok(zones)
 }
