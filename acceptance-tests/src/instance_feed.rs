@@ -68,6 +68,12 @@ pub trait InstanceHost: Send + Sync {
     /// The instance is powered on (it is about to turn from `pending` to `running`). Must neither block nor call the cloud.
     fn started(&self, instance: InstanceStarted);
 
+    /// The instance is stopped: its power goes, its disks stay.
+    fn stopped(&self, instance_id: &str);
+
+    /// A stopped instance is powered on again and boots from its disk.
+    fn restarted(&self, instance_id: &str);
+
     /// The instance is terminated. The future ends once its addresses are free: nothing listens there any more.
     /// The cloud awaits it before it reports the instance as `terminated`.
     fn terminated(&self, instance_id: &str) -> BoxFuture<'static, ()>;
@@ -79,6 +85,10 @@ pub struct NoHost;
 
 impl InstanceHost for NoHost {
     fn started(&self, _instance: InstanceStarted) {}
+
+    fn stopped(&self, _instance_id: &str) {}
+
+    fn restarted(&self, _instance_id: &str) {}
 
     fn terminated(&self, _instance_id: &str) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))

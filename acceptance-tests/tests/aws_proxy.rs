@@ -298,6 +298,10 @@ impl InstanceHost for Witness {
         self.seen.lock().expect("lock").push(instance);
     }
 
+    fn stopped(&self, _instance_id: &str) {}
+
+    fn restarted(&self, _instance_id: &str) {}
+
     fn terminated(&self, instance_id: &str) -> BoxFuture<'static, ()> {
         let (ended, id) = (Arc::clone(&self.ended), instance_id.to_owned());
         Box::pin(async move {

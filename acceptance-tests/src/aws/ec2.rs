@@ -4,6 +4,7 @@ pub(crate) mod dependencies;
 pub(crate) mod firewall;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
+pub(crate) mod power;
 pub(crate) mod run_instances;
 pub(crate) mod security_groups;
 
@@ -59,6 +60,8 @@ pub(crate) const REVIEWED: &[&str] = &[
     "RevokeSecurityGroupEgress",
     "RevokeSecurityGroupIngress",
     "RunInstances",
+    "StartInstances",
+    "StopInstances",
     "TerminateInstances",
 ];
 
@@ -77,6 +80,8 @@ pub(crate) async fn carry_out(
     }
     match request.action.as_str() {
         "RunInstances" => return run_instances::run(cloud, request, account, ticket).await,
+        "StartInstances" => return power::start(cloud, request, account),
+        "StopInstances" => return power::stop(cloud, request, account),
         "DescribeInstances" => return instances::describe(cloud, request, account).await,
         "TerminateInstances" => return instances::terminate(cloud, request, account),
         "DescribeImages" => return images::describe(cloud, request),

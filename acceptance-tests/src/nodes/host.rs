@@ -185,6 +185,14 @@ impl InstanceHost for NodeHost {
         self.host.power_on(&id);
     }
 
+    fn stopped(&self, instance_id: &str) {
+        self.crash(instance_id);
+    }
+
+    fn restarted(&self, instance_id: &str) {
+        self.revive(instance_id);
+    }
+
     fn terminated(&self, instance_id: &str) -> BoxFuture<'static, ()> {
         let life = self.host.lives().remove(instance_id);
         let shared = Arc::clone(&self.host.shared);

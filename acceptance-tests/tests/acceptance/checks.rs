@@ -42,16 +42,38 @@ for page in ec2.get_paginator("describe_instances").paginate():
                 configs[instance["InstanceId"]] = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
 print(json.dumps(configs))
 "#;
+    serde_json::from_slice(&python(SCRIPT, world.sandbox.env()).await).unwrap()
+}
+
+/// Calls EC2 as somebody else would: one method of boto3's client.
+pub(crate) async fn ec2(world: &World, call: &str) {
+    python(&format!("import boto3\nboto3.client('ec2').{call}"), world.sandbox.env()).await;
+}
+
+/// Names of the Node objects, asked with the kubeconfig of a cluster's row.
+pub(crate) async fn node_objects(cluster: &Json) -> BTreeSet<String> {
+    const SCRIPT: &str = r#"
+import base64, json, os, ssl, tempfile, urllib.request, yaml
+config = yaml.safe_load(os.environ["CONFIG"])
+cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+tls = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+with tempfile.NamedTemporaryFile() as pair:
+    for part in ("client-certificate-data", "client-key-data"):
+        pair.write(base64.b64decode(user[part]))
+    pair.flush()
+    tls.load_cert_chain(pair.name)
+answer = urllib.request.urlopen(cluster["server"] + "/api/v1/nodes", context=tls)
+print(json.dumps([node["metadata"]["name"] for node in json.load(answer)["items"]]))
+"#;
+    let config = ("CONFIG".to_owned(), cluster["kubeconfig"].as_str().unwrap().to_owned());
+    serde_json::from_slice(&python(SCRIPT, vec![config]).await).unwrap()
+}
+
+async fn python(script: &str, env: Vec<(String, String)>) -> Vec<u8> {
     let python = acceptance_tests::python::interpreter().await.unwrap();
-    let output = tokio::process::Command::new(python)
-        .args(["-c", SCRIPT])
-        .envs(world.sandbox.env())
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .unwrap();
+    let output = tokio::process::Command::new(python).args(["-c", script]).envs(env).stdin(Stdio::null()).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    output.stdout
 }
 
 /// Claims that Talos' own library takes every config that ever reached a node as a node in a cloud does, without a word of

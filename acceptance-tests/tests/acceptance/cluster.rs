@@ -96,9 +96,8 @@ async fn a_changed_patch_is_applied_in_place_to_every_node() {
 /// A patch with an inline manifest that no compression makes small.
 fn large_manifest(bytes: usize) -> String {
     let noise: String = (0_u32..).flat_map(|block| hex(&Sha256::digest(block.to_be_bytes()))).take(bytes).collect();
-    let manifest = format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: noise\n  namespace: kube-system\ndata:\n  noise: {noise}\n"
-    );
+    let manifest =
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: noise\n  namespace: kube-system\ndata:\n  noise: {noise}\n");
     let patch = json!({ "cluster": { "inlineManifests": [{ "name": "noise", "contents": manifest }] } });
     format!("config_patches = [jsonencode({patch})]")
 }
@@ -123,6 +122,9 @@ async fn a_manifest_too_large_for_user_data_follows_before_the_bootstrap() {
     assert!(applied.iter().filter(|n| **n < bootstrapped[0]).count() >= 3, "{applied:?}, bootstrapped at {bootstrapped:?}");
     let configs = world.sandbox.nodes().unwrap().configs();
     assert!(configs.iter().any(|config| config.contains("inlineManifests")), "the manifest never reached a node");
+    workspace.plan().await.unwrap().is_empty_plan();
+    workspace.write("main.tf", &configuration.with_cluster(|it| it.workers = 3).hcl()).unwrap();
+    workspace.apply().await.unwrap().succeeds();
     workspace.plan().await.unwrap().is_empty_plan();
     checks::talos_takes_all_configs(&world);
     workspace.destroy().await.unwrap().succeeds();

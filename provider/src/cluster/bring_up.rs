@@ -83,6 +83,20 @@ async fn choose(
     reach(first)
 }
 
+/// Gives nodes that joined a running cluster the config they are to have, where they booted with another.
+pub(super) async fn settle_new(
+    fleet: &Fleet<'_>,
+    plan: &ClusterModel,
+    machines: &Machines,
+    deadline: std::time::Instant,
+) -> Result<(), Diagnostics> {
+    let (clients, nodes, until) = (fleet.talos()?, wanted(plan), Instant::from_std(deadline));
+    for role in [MachineRole::ControlPlane, MachineRole::Worker] {
+        bring_to_config(fleet, &clients, &nodes, machines, role, until).await?;
+    }
+    Ok(())
+}
+
 /// Gives nodes of one role the config they are to have, where they booted with another: without inline manifests, or for an
 /// earlier create with other patches.
 async fn bring_to_config(

@@ -4,7 +4,7 @@ use clouds::{Machine, MachineRole};
 use talos::client::Clients;
 use talos::config::MachineConfig;
 use talos::lifecycle::{self, Change, Ready};
-use tf_provider::{Diagnostic, Diagnostics};
+use tf_provider::Diagnostics;
 use tokio::time::Instant;
 
 use super::desired::node_name;
@@ -39,7 +39,7 @@ pub(super) async fn change_configs(
         let reboots = planned.and_then(|node| node.reboots.known().copied()) > row.reboots.known().copied();
         let client = clients.node(&reach(machine)?);
         if reboots {
-            reboot_into(fleet, &clients, &name, machine, &config, &voters, until).await?;
+            reboot_into(fleet, &clients, machine, &config, &voters, until).await?;
         } else {
             lifecycle::apply_config(&client, config.to_yaml(), Change::InPlace, until, &progress).await.map_err(step)?;
         }
@@ -52,7 +52,6 @@ pub(super) async fn change_configs(
 async fn reboot_into(
     fleet: &Fleet<'_>,
     clients: &Clients,
-    name: &str,
     machine: &Machine,
     config: &MachineConfig,
     voters: &[String],
@@ -77,11 +76,7 @@ async fn reboot_into(
     let ready = if config.brings_cni() { Ready::WithNode } else { Ready::WithoutNode };
     lifecycle::wait_machines(clients, &[node], ready, until, &progress).await.map_err(step)?;
     if !alone {
-        kubernetes.cordon(&kubernetes_name, false).await.map_err(|error| {
-            Diagnostics::from(
-                Diagnostic::error(format!("Node `{name}` has rebooted but stays cordoned")).detail(error.to_string()),
-            )
-        })?;
+        lifecycle::uncordon(&kubernetes, &kubernetes_name, until, &progress).await.map_err(step)?;
     }
     Ok(())
 }

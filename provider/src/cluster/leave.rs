@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::desired::node_name;
 use super::fleet::{Fleet, Machines, addresses, progress, reach, step, wanted};
 use super::model::ClusterModel;
+use super::render::NODE_LABEL;
 use crate::diagnostics;
 
 /// A node that is to go away and says nothing for so long is dead.
@@ -74,6 +75,28 @@ async fn registered_as(kubernetes: &Cluster, machine: &Machine) -> Option<String
     let address = machine.private_ip?.to_string();
     let nodes = kubernetes.nodes().await.ok()?;
     nodes.into_iter().find(|(_, node)| node.internal_ips.contains(&address)).map(|(name, _)| name)
+}
+
+/// Deletes the Node objects of machines of this cluster that are gone, however they went: no cloud controller does it, and the
+/// pods of a StatefulSet would wait for them for ever.
+pub(super) async fn forget_lost_nodes(
+    fleet: &Fleet<'_>,
+    machines: &Machines,
+    deadline: std::time::Instant,
+) -> Result<(), Diagnostics> {
+    let until = Instant::from_std(deadline);
+    let kubernetes = fleet.kubernetes()?;
+    let nodes = lifecycle::list_nodes(&kubernetes, until, &progress).await.map_err(step)?;
+    let ours: BTreeSet<String> =
+        machines.values().filter_map(|machine| machine.private_ip).map(|address| address.to_string()).collect();
+    let lost = nodes.values().filter(|node| {
+        !node.ready && node.labels.contains_key(NODE_LABEL) && !node.internal_ips.iter().any(|address| ours.contains(address))
+    });
+    for node in lost {
+        tracing::info!(node = node.name, "deleting the Node object of a machine that is gone");
+        lifecycle::forget_node(&kubernetes, &node.name, Some(&node.uid), until, &progress).await.map_err(step)?;
+    }
+    Ok(())
 }
 
 /// Removes the etcd members of control-plane machines that are gone, so that their successors can join.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clouds::{Machine, MachineRole, MachineSpec, RootDisk};
+use clouds::{Machine, MachineRole, MachineSpec, MachineStatus, RootDisk};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tf_provider::{Diagnostic, Diagnostics};
 use zeroize::Zeroizing;
 
-use super::desired::DesiredNode;
+use super::desired::{DesiredNode, node_name};
 use super::fleet::{Fleet, Machines, wanted};
 use super::machines::reconcile;
 use super::model::ClusterModel;
@@ -45,6 +45,7 @@ impl Fleet<'_> {
                 || (machine.bundle_fingerprint == fingerprint && types.get(name) == Some(&machine.machine_type))
         });
         let mut machines = work.keep;
+        self.start_stopped(plan, machines.values_mut()).await?;
         for (name, machine) in &machines {
             self.note_standing(name, machine);
         }
@@ -85,6 +86,24 @@ impl Fleet<'_> {
             }
         }
         Ok(machines)
+    }
+
+    /// Turns machines on that somebody stopped and that the plan asks for: a stopped node would be waited for in vain.
+    pub(super) async fn start_stopped(
+        &self,
+        plan: &ClusterModel,
+        machines: impl IntoIterator<Item = &mut Machine>,
+    ) -> Result<(), Diagnostics> {
+        let nodes = wanted(plan);
+        let types = self.site.machine_types(&nodes);
+        for machine in machines.into_iter().filter(|machine| machine.status == MachineStatus::Stopped) {
+            let name = node_name(machine.role, &machine.pool, machine.index);
+            let Some(node) = nodes.get(&name) else { continue };
+            tracing::info!(node = name, machine = machine.id, "starting a machine that was stopped");
+            // What stands in the node's place is turned on and returned; nothing is made, so no image is asked for.
+            (*machine, _) = self.make_machine(&name, node, None, &types, &BTreeMap::new()).await?;
+        }
+        Ok(())
     }
 
     /// The row of a machine that stood before: what is known of it, with the cloud's facts as they are now.

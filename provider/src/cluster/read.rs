@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clouds::{Kind, Machine};
+use clouds::{Kind, Machine, MachineStatus};
 use talos::client::Clients;
 use tf_provider::{Diagnostic, Diagnostics, ReadContext, Value};
 
@@ -66,7 +66,8 @@ async fn nodes(
 ) -> BTreeMap<String, Value<Node>> {
     let versions = versions(cx, private, state, machines).await;
     let mut nodes = BTreeMap::new();
-    for machine in machines {
+    // A machine that somebody stopped is no node: the plan then says that one is missing, and an apply turns it on.
+    for machine in machines.iter().filter(|machine| machine.status != MachineStatus::Stopped) {
         let name = node_name(machine.role, &machine.pool, machine.index);
         let known = state.nodes.known().and_then(|nodes| nodes.get(&name)).and_then(Value::known);
         let text = |value: Option<&Value<String>>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -105,8 +106,11 @@ async fn versions(
             return BTreeMap::new();
         }
     };
-    let by_address: BTreeMap<String, &str> =
-        machines.iter().filter_map(|machine| Some((address(machine)?.to_string(), machine.id.as_str()))).collect();
+    let by_address: BTreeMap<String, &str> = machines
+        .iter()
+        .filter(|machine| machine.status != MachineStatus::Stopped)
+        .filter_map(|machine| Some((address(machine)?.to_string(), machine.id.as_str())))
+        .collect();
     let answers = clients.each(by_address.keys(), NODE_DEADLINE, |client| async move { client.version().await }).await;
     let mut versions = BTreeMap::new();
     let mut silent = Vec::new();

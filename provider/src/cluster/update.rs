@@ -29,7 +29,7 @@ pub(super) async fn update(
     let roots = cloud.roots(Kind::Cluster).await.map_err(failed)?;
     let claim = Claim(prior.claim.as_str().unwrap_or_default().to_owned());
     let root = claims::owned(&roots, &claim.0).ok_or_else(|| taken(&name))?.clone();
-    let standing = cloud.machines(&root.id).await.map_err(failed)?;
+    let mut standing = cloud.machines(&root.id).await.map_err(failed)?;
     let bundle = match private.and_then(|private| private.bundle) {
         Some(bundle) => bundle,
         None => secrets::read_back(cloud, &standing).await?.ok_or_else(|| no_secrets(&name))?,
@@ -48,14 +48,17 @@ pub(super) async fn update(
 
     let blueprint = blueprint_of(&plan, &bundle)?;
     let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record };
+    fleet.start_stopped(&plan, &mut standing).await?;
     change::change_configs(&fleet, &plan, &standing, cx.deadline).await?;
     leave::remove_surplus(&fleet, &plan, &standing, cx.deadline).await?;
     leave::forget_lost_members(&fleet, &plan, &standing, cx.deadline).await?;
     let left = cloud.machines(&root.id).await.map_err(failed)?;
     let machines = fleet.make_machines(&plan, left, Standing::Stays).await?;
     fleet.serve_control_plane(&machines).await?;
+    bring_up::settle_new(&fleet, &plan, &machines, cx.deadline).await?;
     bring_up::wait_healthy(&fleet, &plan, &machines, cx.deadline).await?;
     fleet.serve_ingress(&plan, &machines, prior.ingress.known() == Some(&true)).await?;
+    leave::forget_lost_nodes(&fleet, &machines, cx.deadline).await?;
     let nodes = record.current().0.nodes;
     record.change(|model, _| {
         *model =

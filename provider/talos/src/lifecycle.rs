@@ -18,14 +18,14 @@ mod wait;
 
 pub use bootstrap::{Bootstrapped, bootstrap};
 pub use config::{Change, Outcome, apply_config};
-pub use drain::{Drained, drain, forget_node};
+pub use drain::{Drained, drain, forget_node, uncordon};
 pub use error::Error;
 pub use etcd::{wait_etcd, wait_quorum_without};
 pub use health::{Expected, Healthy, wait_healthy};
 pub use leave::{Left, leave_etcd};
 pub use machines::{Ready, wait_machines};
 pub use members::{etcd_is_unborn, remove_member, stale_members};
-pub use nodes::{NodesAre, wait_kubernetes, wait_nodes};
+pub use nodes::{NodesAre, list_nodes, wait_kubernetes, wait_nodes};
 pub use reach::{node_names, wait_api};
 
 /// Gets a line for a person whenever what is waited for looks different.

@@ -19,6 +19,8 @@ const NODE_END: Duration = Duration::from_secs(30);
 pub(crate) enum Phase {
     Pending,
     Running,
+    Stopping,
+    Stopped,
     ShuttingDown,
     Terminated,
 }
@@ -28,6 +30,8 @@ impl Phase {
         match self {
             Self::Pending => "pending",
             Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
             Self::ShuttingDown => "shutting-down",
             Self::Terminated => "terminated",
         }
@@ -37,6 +41,8 @@ impl Phase {
         match self {
             Self::Pending => "0",
             Self::Running => "16",
+            Self::Stopping => "64",
+            Self::Stopped => "80",
             Self::ShuttingDown => "32",
             Self::Terminated => "48",
         }
@@ -47,7 +53,7 @@ impl Phase {
         self < Self::Terminated
     }
 
-    fn state(self, name: &str) -> Element {
+    pub(crate) fn state(self, name: &str) -> Element {
         Element::new(name).leaf("code", self.code()).leaf("name", self.name())
     }
 }
@@ -164,8 +170,8 @@ pub(crate) fn overlay(item: &mut Element, instance: &Instance) {
         item.push(Element::new("networkInterfaceSet"));
         return;
     }
-    // The public address comes with the state `running`.
-    let public = instance.public_ip.filter(|_| instance.phase != Phase::Pending);
+    // The public address comes with the state `running`, and goes when the instance is stopped.
+    let public = instance.public_ip.filter(|_| !matches!(instance.phase, Phase::Pending | Phase::Stopped));
     let name = public.map(|ip| public_dns_name(ip, &instance.region)).unwrap_or_default();
     item.set("dnsName", &name);
     match public {

@@ -42,6 +42,8 @@ pub struct Node {
     pub kubelet: String,
     /// Its addresses of type `InternalIP`.
     pub internal_ips: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Cluster {
@@ -183,6 +185,7 @@ impl From<core::Node> for Node {
         let internal_ips = internal_ips.filter(|address| address.type_ == "InternalIP").map(|address| address.address).collect();
         Self {
             internal_ips,
+            labels: node.metadata.labels.unwrap_or_default(),
             name: node.metadata.name.unwrap_or_default(),
             uid: node.metadata.uid.unwrap_or_default(),
             ready,

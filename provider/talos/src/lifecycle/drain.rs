@@ -35,7 +35,7 @@ pub enum Drained {
 /// Cordons the node and evicts its pods as their disruption budgets allow; waits until they are gone. DaemonSets' pods
 /// and static ones stay.
 ///
-/// A node that is not to go away is let in again with [`Cluster::cordon`].
+/// A node that is not to go away is let in again with [`uncordon`].
 pub async fn drain(cluster: &Cluster, node: &str, deadline: Instant, progress: &Progress<'_>) -> Result<Drained, Error> {
     // Since when only pods that were told to go are left on a dead node.
     let only_leaving = &Mutex::new(None::<Instant>);
@@ -84,6 +84,20 @@ async fn look(cluster: &Cluster, name: &str, only_leaving: &mut Option<Instant>)
         });
     }
     Ok(Look::NotYet(format!("{} pods on `{name}`; {}", left.len(), some_of(&left))))
+}
+
+/// Lets pods on a drained node again. A node that is not registered is none to let in.
+pub async fn uncordon(cluster: &Cluster, node: &str, deadline: Instant, progress: &Progress<'_>) -> Result<(), Error> {
+    const STEP: &str = "uncordon";
+    until(STEP, deadline, progress, || async move {
+        match cluster.cordon(node, false).await {
+            Ok(()) => Ok(Look::Done(())),
+            Err(error) if error.code() == Some(404) => Ok(Look::Done(())),
+            Err(error) if error.is_transient() => Ok(Look::NotYet(error.to_string())),
+            Err(source) => Err(Error::Kubernetes { step: STEP, source }),
+        }
+    })
+    .await
 }
 
 fn full_name(pod: &Pod) -> String {

@@ -62,6 +62,19 @@ pub async fn wait_nodes(
     .await
 }
 
+/// All Node objects by name.
+pub async fn list_nodes(cluster: &Cluster, deadline: Instant, progress: &Progress<'_>) -> Result<BTreeMap<String, Node>, Error> {
+    const STEP: &str = "Kubernetes nodes";
+    let refused_since = &Mutex::new(None);
+    until(STEP, deadline, progress, || async move {
+        match cluster.nodes().await {
+            Ok(nodes) => Ok(Look::Done(nodes)),
+            Err(error) => bear(STEP, error, &mut *refused_since.lock().await).map(|error| Look::NotYet(error.to_string())),
+        }
+    })
+    .await
+}
+
 fn judge(names: &[String], nodes: BTreeMap<String, Node>, are: NodesAre) -> Look<BTreeMap<String, Node>> {
     let missing: Vec<String> = names
         .iter()
