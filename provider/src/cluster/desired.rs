@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clouds::MachineRole;
-use tf_provider::Value;
+use tf_provider::{Path, Value, path};
 
 use super::model::{ClusterModel, ControlPlane, WorkerPool};
 use crate::tags::plain;
@@ -34,6 +34,16 @@ pub(super) struct DesiredNode {
 impl DesiredNode {
     pub(super) fn is_control_plane(&self) -> bool {
         self.role == MachineRole::ControlPlane
+    }
+
+    /// `the control plane`, or which pool.
+    pub(super) fn owner(&self) -> String {
+        if self.is_control_plane() { "the control plane".to_owned() } else { format!("pool `{}`", self.pool) }
+    }
+
+    /// The block of the configuration that asks for it.
+    pub(super) fn place(&self) -> Path {
+        if self.is_control_plane() { path!("control_plane") } else { path!("worker_pool").element(self.pool.as_str()) }
     }
 }
 
@@ -68,7 +78,7 @@ fn control_plane(block: &ControlPlane, common: &[String], nodes: &mut BTreeMap<S
         machine_type: block.machine_type.known()?.clone(),
         disk_size: u32::try_from(*block.disk_size.known()?).ok()?,
         disk_type: block.disk_type.known()?.clone(),
-        zones: Vec::new(),
+        zones: zones(&block.zones)?,
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         taints: Vec::new(),
@@ -85,13 +95,18 @@ fn workers(name: &str, block: &WorkerPool, common: &[String], nodes: &mut BTreeM
         machine_type: block.machine_type.known()?.clone(),
         disk_size: u32::try_from(*block.disk_size.known()?).ok()?,
         disk_type: block.disk_type.known()?.clone(),
-        zones: strings(&block.zones)?.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        zones: zones(&block.zones)?,
         labels: plain(&block.labels)?,
         annotations: plain(&block.annotations)?,
         taints: strings(&block.taints)?,
         patches: common.iter().cloned().chain(strings(&block.config_patches)?).collect(),
     };
     fill(*block.count.known()?, &template, nodes)
+}
+
+/// Each once and sorted, so that the order in which they are written moves no node.
+fn zones(list: &Value<Vec<Value<String>>>) -> Option<Vec<String>> {
+    Some(strings(list)?.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
 }
 
 fn fill(count: i64, template: &DesiredNode, nodes: &mut BTreeMap<String, DesiredNode>) -> Option<()> {

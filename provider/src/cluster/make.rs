@@ -28,6 +28,12 @@ pub(super) enum Standing {
     Stays,
 }
 
+/// What the cloud has for a machine type.
+struct Offer {
+    image_id: String,
+    zones: Vec<String>,
+}
+
 impl Fleet<'_> {
     /// Machines for all wanted nodes. The first control-plane machine of a new cluster is made before any other, since its user
     /// data remembers the secrets; the others at once. A failure lets what is under way end, so that the row names all that exists.
@@ -58,15 +64,15 @@ impl Fleet<'_> {
                 .await
                 .map_err(|error| diagnostics::cloud("Cannot terminate machines that cannot be kept", &error))?;
         }
-        let images = self.images(plan, work.create.iter().filter_map(|(name, _)| types.get(name))).await?;
+        let offers = self.offers(plan, work.create.iter().filter_map(|(name, _)| types.get(name))).await?;
         let first = usize::from(!machines.values().any(|machine| machine.role == MachineRole::ControlPlane));
         let (before, after) = work.create.split_at(first.min(work.create.len()));
         for batch in [before, after] {
             let mut making: FuturesUnordered<_> = batch
                 .iter()
                 .map(|(name, replaces)| {
-                    let (node, types, images) = (&nodes[name], &types, &images);
-                    async move { (name, self.make_machine(name, node, replaces.clone(), types, images).await) }
+                    let (node, types, offers) = (&nodes[name], &types, &offers);
+                    async move { (name, self.make_machine(name, node, replaces.clone(), types, offers).await) }
                 })
                 .collect();
             let mut failures = Diagnostics::new();
@@ -123,14 +129,14 @@ impl Fleet<'_> {
         self.record.node(name, node);
     }
 
-    /// Image ids by machine type.
-    async fn images<'t>(
+    /// What machines of these types boot from, and where they can stand.
+    async fn offers<'t>(
         &self,
         plan: &ClusterModel,
         types: impl Iterator<Item = &'t String>,
-    ) -> Result<BTreeMap<String, String>, Diagnostics> {
+    ) -> Result<BTreeMap<String, Offer>, Diagnostics> {
         let version = plan.talos_version.as_str().unwrap_or_default();
-        let mut images = BTreeMap::new();
+        let mut offers = BTreeMap::new();
         for name in types.collect::<BTreeSet<_>>() {
             let doing = format!("Cannot find an image for machine type `{name}`");
             let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
@@ -139,9 +145,9 @@ impl Fleet<'_> {
                     .detail("No machine was made.")
             })?;
             let image = self.site.cloud.image(version, &machine_type.architecture, plan.image.as_str()).await.map_err(failed)?;
-            images.insert(name.clone(), image.id);
+            offers.insert(name.clone(), Offer { image_id: image.id, zones: machine_type.zones });
         }
-        Ok(images)
+        Ok(offers)
     }
 
     async fn make_machine(
@@ -150,10 +156,11 @@ impl Fleet<'_> {
         node: &DesiredNode,
         replaces: Option<String>,
         types: &BTreeMap<String, String>,
-        images: &BTreeMap<String, String>,
+        offers: &BTreeMap<String, Offer>,
     ) -> Result<(Machine, String), Diagnostics> {
-        let subnet = self.site.subnet(node)?;
         let machine_type = types.get(name).cloned().unwrap_or_default();
+        let offer = offers.get(&machine_type);
+        let subnet = self.site.subnet(node, offer.map(|offer| offer.zones.as_slice()))?;
         let config = self.blueprint.boot_config(self.site.cloud.as_ref(), node, &subnet.zone, &machine_type)?;
         let (model, _) = self.record.current();
         let mut tags = crate::tags::plain(&model.tags_all).unwrap_or_default();
@@ -163,7 +170,7 @@ impl Fleet<'_> {
             pool: node.pool.clone(),
             index: node.index,
             replaces,
-            image_id: images.get(&machine_type).cloned().unwrap_or_default(),
+            image_id: offer.map(|offer| offer.image_id.clone()).unwrap_or_default(),
             machine_type,
             subnet_id: subnet.id.clone(),
             root_disk: RootDisk { size_gib: node.disk_size, volume_type: node.disk_type.clone() },

@@ -139,6 +139,10 @@ pub(crate) struct ControlPlane {
     /// Type of the root disk, by the cloud's name for it.
     #[attr(optional, default = "gp3")]
     pub(crate) disk_type: Value<String>,
+    /// Zones of the region to spread the control plane over. All of them unless given. A change is for nodes that
+    /// are made from then on.
+    #[attr(optional, computed)]
+    pub(crate) zones: Value<Vec<Value<String>>>,
     /// Machine config patches for control-plane nodes, applied after the cluster's.
     #[attr(optional, computed)]
     pub(crate) config_patches: Value<Vec<Value<String>>>,

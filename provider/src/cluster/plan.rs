@@ -182,15 +182,6 @@ fn new_node(plan: &ClusterModel, node: &DesiredNode, machine_type: Option<&Strin
     }
 }
 
-/// The place in the configuration that says a node's machine type.
-fn machine_type_path(node: &DesiredNode) -> Path {
-    if node.is_control_plane() {
-        path!("control_plane", "machine_type")
-    } else {
-        path!("worker_pool").element(node.pool.as_str()).attribute("machine_type")
-    }
-}
-
 /// What the cloud has to say about the plan of a new cluster.
 async fn in_the_cloud(
     cx: &PlanContext<Configured>,
@@ -265,11 +256,20 @@ async fn machine_types(
             continue;
         }
         let machine_type = connection.cloud.machine_type(name).await.map_err(|error| {
-            diagnostics::cloud(&format!("Cannot look up machine type `{name}`"), &error).at(machine_type_path(node))
+            diagnostics::cloud(&format!("Cannot look up machine type `{name}`"), &error)
+                .at(node.place().attribute("machine_type"))
         })?;
         match &machine_type {
             Some(machine_type) => {
                 architectures.insert(machine_type.architecture.clone());
+                let elsewhere = |zone: &String| !machine_type.zones.contains(zone);
+                if !node.zones.is_empty() && node.zones.iter().all(elsewhere) {
+                    found.push(
+                        Diagnostic::error(format!("None of these zones offers `{name}`"))
+                            .detail(format!("The cloud has it in `{}`.", machine_type.zones.join("`, `")))
+                            .at(node.place().attribute("zones")),
+                    );
+                }
             }
             None => found.push(
                 Diagnostic::error(format!("`{}` is no machine type of `{}`", node.machine_type, region_id.place))
@@ -277,7 +277,7 @@ async fn machine_types(
                         "Expected {}, or a name that the cloud itself has in this region.",
                         names::known_machine_types(provider_type)
                     ))
-                    .at(machine_type_path(node)),
+                    .at(node.place().attribute("machine_type")),
             ),
         }
     }

@@ -8,7 +8,7 @@ use talos::config::{ClusterInput, MachineConfig, NodeInput, Role, generate};
 use talos::patch::Patch;
 use talos::secrets::Bundle;
 use talos::version::{KubernetesVersion, TalosVersion};
-use tf_provider::{Diagnostic, Diagnostics, Path, path};
+use tf_provider::{Diagnostic, Diagnostics};
 
 use super::desired::{DesiredNode, node_name, strings};
 use super::model::ClusterModel;
@@ -180,29 +180,18 @@ pub(super) fn requires_reboot(old: &MachineConfig, new: &MachineConfig, version:
     talos::reboot::requires_reboot(old, new, version)
 }
 
-/// Who a config is for, and the block that says so.
-fn owner(node: &DesiredNode) -> (String, Path) {
-    if node.is_control_plane() {
-        ("the control plane".to_owned(), path!("control_plane"))
-    } else {
-        (format!("pool `{}`", node.pool), path!("worker_pool").element(node.pool.as_str()))
-    }
-}
-
 fn refused(node: &DesiredNode, why: &str) -> Diagnostics {
-    let (who, place) = owner(node);
-    Diagnostic::error(format!("Talos would refuse the machine config of {who}"))
+    Diagnostic::error(format!("Talos would refuse the machine config of {}", node.owner()))
         .detail(format!(
             "{why}\n\nThe config is made of this block, the cluster's attributes and the patches. No machine was made with it."
         ))
-        .at(place)
+        .at(node.place())
         .into()
 }
 
 fn too_large(node: &DesiredNode, error: &UserDataTooLarge) -> Diagnostics {
-    let (who, place) = owner(node);
-    Diagnostic::error(format!("The machine config of {who} is too large to boot from"))
+    Diagnostic::error(format!("The machine config of {} is too large to boot from", node.owner()))
         .detail(format!("Even without its inline manifests {error}. Make the patches smaller. No machine was made with it."))
-        .at(place)
+        .at(node.place())
         .into()
 }

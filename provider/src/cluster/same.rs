@@ -8,12 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clouds::MachineRole;
 use talos::secrets::Bundle;
 use talos::version::{KubernetesVersion, TalosVersion};
 use tf_provider::Value;
 
 use super::create::EVERYBODY;
-use super::desired::{DesiredNode, desired_nodes, strings};
+use super::desired::{DesiredNode, desired_nodes, node_name, strings};
 use super::model::{ClusterModel, WorkerPool};
 use super::render::Blueprint;
 use crate::ids::RegionId;
@@ -29,6 +30,7 @@ pub(super) fn as_configured(config: &ClusterModel, plan: &mut ClusterModel) {
     plan.cert_sans = config.cert_sans.clone();
     plan.config_patches = config.config_patches.clone();
     if let (Some(plan), Some(config)) = (plan.control_plane.known_mut(), config.control_plane.known()) {
+        plan.zones = config.zones.clone();
         plan.config_patches = config.config_patches.clone();
     }
     for (name, plan) in plan.worker_pool.known_mut().into_iter().flatten() {
@@ -61,8 +63,13 @@ pub(super) fn keep(bundle: Option<&Bundle>, prior: &ClusterModel, plan: &mut Clu
             keep_if(&mut plan.machine_type, &prior.machine_type, same);
         }
     }
+    if let (Some(plan), Some(before)) = (plan.control_plane.known_mut(), prior.control_plane.known())
+        && same_zones(MachineRole::ControlPlane, "", &plan.count, (&plan.zones, &before.zones), prior)
+    {
+        keep_set(&mut plan.zones, &before.zones);
+    }
     for (name, plan, before) in pools(plan, prior) {
-        if same_zones(name, plan, before, prior) {
+        if same_zones(MachineRole::Worker, name, &plan.count, (&plan.zones, &before.zones), prior) {
             keep_set(&mut plan.zones, &before.zones);
         }
     }
@@ -160,19 +167,21 @@ fn same_ranges(plan: &Value<Vec<Value<String>>>, prior: &Value<Vec<Value<String>
     matches!((read(plan), read(prior)), (Some(plan), Some(prior)) if plan == prior)
 }
 
-/// Whether a pool's zones are the same, or put all the nodes that it has and is to have where they stand.
-fn same_zones(name: &str, plan: &WorkerPool, prior: &WorkerPool, row: &ClusterModel) -> bool {
+/// Whether the zones are the same, or put all the nodes that there are and are to be where they stand.
+fn same_zones(
+    role: MachineRole,
+    pool: &str,
+    count: &Value<i64>,
+    (plan, prior): (&Value<Vec<Value<String>>>, &Value<Vec<Value<String>>>),
+    row: &ClusterModel,
+) -> bool {
     let read = |list: &Value<Vec<Value<String>>>| Some(strings(list)?.into_iter().collect::<BTreeSet<_>>());
-    let (Some(after), Some(before)) = (read(&plan.zones), read(&prior.zones)) else { return false };
+    let (Some(after), Some(before)) = (read(plan), read(prior)) else { return false };
     if after == before {
         return true;
     }
     let after: Vec<String> = after.into_iter().collect();
-    let Some(count) = plan.count.known().and_then(|count| usize::try_from(*count).ok()) else { return false };
-    let zone = |index: usize| {
-        let node =
-            row.nodes.known()?.get(&super::desired::node_name(clouds::MachineRole::Worker, name, u32::try_from(index).ok()?))?;
-        node.known()?.zone.as_str()
-    };
-    !after.is_empty() && (0..count).all(|index| zone(index) == Some(after[index % after.len()].as_str()))
+    let Some(count) = count.known().and_then(|count| u32::try_from(*count).ok()) else { return false };
+    let zone = |index: u32| row.nodes.known()?.get(&node_name(role, pool, index))?.known()?.zone.as_str();
+    !after.is_empty() && (0..count).all(|index| zone(index) == Some(after[index as usize % after.len()].as_str()))
 }

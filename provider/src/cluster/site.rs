@@ -1,6 +1,7 @@
 //! Where a cluster stands: the cloud, the region as it is now, and the zones of its nodes.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use clouds::{Cloud, Kind, RegionState, Root, Scope, Subnet};
@@ -54,18 +55,35 @@ impl Site {
         MemberId { region: self.region_id.clone(), name: name.to_owned() }
     }
 
-    /// The subnet of a node: control plane and pools are each spread over the zones, in order of index.
-    pub(super) fn subnet(&self, node: &DesiredNode) -> Result<&Subnet, Diagnostics> {
-        let allowed: Vec<&Subnet> =
-            self.region.subnets.iter().filter(|subnet| node.zones.is_empty() || node.zones.contains(&subnet.zone)).collect();
+    /// The subnet of a node: control plane and pools are each spread over the zones, in order of index. `offered` are the zones
+    /// that have its machine type, where that was asked.
+    pub(super) fn subnet(&self, node: &DesiredNode, offered: Option<&[String]>) -> Result<&Subnet, Diagnostics> {
+        let allowed = |subnet: &&Subnet| {
+            (node.zones.is_empty() || node.zones.contains(&subnet.zone))
+                && offered.is_none_or(|zones| zones.contains(&subnet.zone))
+        };
+        let allowed: Vec<&Subnet> = self.region.subnets.iter().filter(allowed).collect();
         if allowed.is_empty() {
-            let have: Vec<String> = self.region.subnets.iter().map(|subnet| format!("`{}`", subnet.zone)).collect();
-            return Err(Diagnostic::error(format!("Region `{}` has no subnet in the zones of this pool", self.region_id))
-                .detail(format!("The pool names `{}`; the region has {}.", node.zones.join("`, `"), have.join(", ")))
-                .at(path!("worker_pool").element(node.pool.as_str()).attribute("zones"))
-                .into());
+            return Err(self.nowhere(node, offered).into());
         }
         Ok(allowed[node.index as usize % allowed.len()])
+    }
+
+    fn nowhere(&self, node: &DesiredNode, offered: Option<&[String]>) -> Diagnostic {
+        let list =
+            |zones: &mut dyn Iterator<Item = &String>| zones.map(|zone| format!("`{zone}`")).collect::<Vec<_>>().join(", ");
+        let mut detail =
+            format!("The region has subnets in {}", list(&mut self.region.subnets.iter().map(|subnet| &subnet.zone)));
+        if !node.zones.is_empty() {
+            let _ = write!(detail, "; the block names {}", list(&mut node.zones.iter()));
+        }
+        if let Some(offered) = offered {
+            let _ = write!(detail, "; the cloud offers `{}` in {}", node.machine_type, list(&mut offered.iter()));
+        }
+        detail.push_str(". No machine was made for it.");
+        Diagnostic::error(format!("There is no zone for a node of {}", node.owner()))
+            .detail(detail)
+            .at(node.place().attribute("zones"))
     }
 
     /// The cloud's machine type of every node, by node name.

@@ -78,10 +78,10 @@ pub(super) async fn read(
         timeouts: Value::Null,
     };
     networks(&mut model, control_plane, &shape, bundle);
-    model.control_plane = self::control_plane(cx, site, origin, found, control_plane).into();
+    model.control_plane = self::control_plane(cx, site, origin, found, control_plane).await.into();
     let mut pools = BTreeMap::new();
     for sample in found.samples().filter(|node| node.machine.role == MachineRole::Worker) {
-        pools.insert(sample.machine.pool.clone(), worker_pool(cx, site, id, origin, found, sample)?);
+        pools.insert(sample.machine.pool.clone(), worker_pool(cx, site, id, origin, found, sample).await?);
     }
     model.worker_pool = pools.into();
     Ok(model)
@@ -126,7 +126,7 @@ async fn official_image(site: &Site, machine_type: &str, version: &str) -> Optio
     site.cloud.image(version, &architecture, None).await.ok().map(|image| image.id)
 }
 
-fn control_plane(
+async fn control_plane(
     cx: &ReadContext<Configured>,
     site: &Site,
     origin: &ClusterOrigin,
@@ -139,11 +139,12 @@ fn control_plane(
         machine_type: machine_type(site, sample),
         disk_size: disk_size.into(),
         disk_type: disk_type.into(),
+        zones: zones(site, found, sample).await,
         config_patches: none(),
     }
 }
 
-fn worker_pool(
+async fn worker_pool(
     cx: &ReadContext<Configured>,
     site: &Site,
     id: &MemberId,
@@ -173,7 +174,7 @@ fn worker_pool(
         machine_type: machine_type(site, sample),
         disk_size: disk_size.into(),
         disk_type: disk_type.into(),
-        zones: zones(site, found, sample),
+        zones: zones(site, found, sample).await,
         labels: labels.into(),
         annotations: annotations.into(),
         taints: texts(&shape.taints),
@@ -197,22 +198,27 @@ fn machine_type(site: &Site, sample: &Standing) -> Value<String> {
 }
 
 fn disk(cx: &ReadContext<Configured>, origin: &ClusterOrigin, sample: &Standing) -> (i64, String) {
-    match origin.machines.get(&sample.machine.id).and_then(|machine| machine.root_disk.as_ref()) {
-        Some(disk) => (i64::from(disk.size_gib), disk.volume_type.clone()),
-        None => {
-            let (size, kind) = DISK;
-            cx.warn(Diagnostic::warning(format!("The root disk of node `{}` is not found", sample.name)).detail(format!(
-                "It is taken for one of {size} GiB and type `{kind}`. Where the next plan says that `disk_size` or `disk_type` cannot be \
-                 changed, the disk has lost its tags or is not attached."
-            )));
-            (size, kind.to_owned())
-        }
+    if let Some(disk) = origin.machines.get(&sample.machine.id).and_then(|machine| machine.root_disk.as_ref()) {
+        return (i64::from(disk.size_gib), disk.volume_type.clone());
     }
+    let (size, kind) = DISK;
+    cx.warn(Diagnostic::warning(format!("The root disk of node `{}` is not found", sample.name)).detail(format!(
+        "It is taken for one of {size} GiB and type `{kind}`. Where the next plan says that `disk_size` or `disk_type` cannot be \
+         changed, the disk has lost its tags or is not attached."
+    )));
+    (size, kind.to_owned())
 }
 
-/// None given where the nodes are spread over all zones of the region; else those that they are in.
-fn zones(site: &Site, found: &Cluster, sample: &Standing) -> Value<Vec<Value<String>>> {
-    let all: Vec<&str> = site.region.subnets.iter().map(|subnet| subnet.zone.as_str()).collect();
+/// None given where the nodes are spread over all zones of the region that offer their machine type; else those that they are in.
+async fn zones(site: &Site, found: &Cluster, sample: &Standing) -> Value<Vec<Value<String>>> {
+    let offered = site.cloud.machine_type(&sample.machine.machine_type).await.ok().flatten().map(|offered| offered.zones);
+    let all: Vec<&str> = site
+        .region
+        .subnets
+        .iter()
+        .map(|subnet| subnet.zone.as_str())
+        .filter(|zone| offered.as_ref().is_none_or(|offered| offered.iter().any(|offer| offer == zone)))
+        .collect();
     let spread = |node: &Standing| all.get(node.machine.index as usize % all.len().max(1)) == Some(&node.machine.zone.as_str());
     if pool(found, sample).all(spread) {
         return none();
