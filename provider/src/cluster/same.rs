@@ -185,3 +185,6 @@ fn same_zones(
     let zone = |index: u32| row.nodes.known()?.get(&node_name(role, pool, index))?.known()?.zone.as_str();
     !after.is_empty() && (0..count).all(|index| zone(index) == Some(after[index as usize % after.len()].as_str()))
 }
+
+#[cfg(test)]
+mod tests;

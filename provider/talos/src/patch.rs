@@ -15,7 +15,7 @@ use crate::tree::Tree;
 use crate::version::TalosVersion;
 use crate::yaml::{self, Node, Value, YamlError};
 
-pub use between::{Inexpressible, between};
+pub use between::{Inexpressible, apply_all, between};
 use delete::Delete;
 use json::Operation;
 

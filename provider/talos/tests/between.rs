@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use random_patch::{Fields, Random};
 use talos::config::{ClusterInput, MachineConfig, NodeInput, Role, generate};
-use talos::patch::{Patch, between};
+use talos::patch::{apply_all, between};
 use talos::secrets::Bundle;
 use talos::version::{KubernetesVersion, TalosVersion};
 
@@ -46,21 +46,13 @@ fn node(role: Role) -> NodeInput<'static> {
     node
 }
 
-fn patched(config: &MachineConfig, patches: &[impl AsRef<str>], version: &TalosVersion) -> Option<MachineConfig> {
-    let mut config = config.clone();
-    for text in patches {
-        config = Patch::parse(text.as_ref(), version).ok()?.apply_to(&config).ok()?;
-    }
-    Some(config)
-}
-
 /// What `between` gives for a config and the same with these patches.
 fn found(contract: u16, role: Role, patches: &[&str]) -> Vec<String> {
     let input = input(contract, contract);
     let start = generate(&BUNDLE, &input, &node(role)).unwrap();
-    let end = patched(&start, patches, &input.talos_version).expect("the patches are good");
+    let end = apply_all(&start, patches, &input.talos_version).expect("the patches are good");
     let found = between(&start, &end, &input.talos_version).unwrap();
-    let back = patched(&start, &found.iter().map(|text| text.as_str()).collect::<Vec<_>>(), &input.talos_version).unwrap();
+    let back = apply_all(&start, &found.iter().map(|text| text.as_str()).collect::<Vec<_>>(), &input.talos_version).unwrap();
     assert!(back.same_as(&end, &input.talos_version));
     found.iter().map(|text| text.to_string()).collect()
 }
@@ -77,7 +69,7 @@ fn random_patches_are_found_again() {
             for seed in 0..CASES {
                 let mut random = Random::new(seed);
                 let patches = [fields.patch(&mut random), fields.patch(&mut random)];
-                let Some(end) = patched(&start, &patches, &input.talos_version) else {
+                let Some(end) = apply_all(&start, &patches, &input.talos_version) else {
                     refused += 1;
                     continue;
                 };
@@ -95,7 +87,7 @@ fn random_patches_are_found_again() {
                         continue;
                     };
                     let texts: Vec<&str> = found.iter().map(|text| text.as_str()).collect();
-                    let result = patched(from, &texts, &input.talos_version);
+                    let result = apply_all(from, &texts, &input.talos_version);
                     if !result.is_some_and(|result| result.same_as(to, &input.talos_version)) {
                         wrong.push(format!("{case}\n{way}: leads elsewhere: {texts:#?}"));
                     }
@@ -178,7 +170,7 @@ fn a_patch_that_changes_one_image_does_not_change_the_version() {
     let config = generate(&BUNDLE, &input, &node(Role::ControlPlane)).unwrap();
     let patch =
         "machine:\n  kubelet:\n    image: registry.example.com:5000/kubelet:v1.31.0\n  certSANs: [only-talos.example.com]\n";
-    let found = patched(&config, &[patch], &input.talos_version).unwrap().found();
+    let found = apply_all(&config, &[patch], &input.talos_version).unwrap().found();
     assert_eq!(found.kubernetes_version, Some(input.kubernetes_version));
     assert_eq!(found.cert_sans, input.cert_sans, "what only one of both certificates has came by a patch");
 }

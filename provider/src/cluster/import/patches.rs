@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use talos::config::MachineConfig;
-use talos::patch::{Patch, between};
+use talos::patch::{apply_all, between};
 use talos::secrets::Bundle;
 use talos::version::TalosVersion;
 use tf_provider::{Diagnostic, Diagnostics, ReadContext, Value};
@@ -73,14 +73,8 @@ pub(super) fn find(
 }
 
 fn leads(sample: &Sample<'_>, patches: &[String], version: &TalosVersion) -> bool {
-    let mut config = sample.generated.clone();
-    for text in patches {
-        match Patch::parse(text, version).ok().and_then(|patch| patch.apply_to(&config).ok()) {
-            Some(patched) => config = patched,
-            None => return false,
-        }
-    }
-    says_the_same(sample.found, &config, sample.live, version)
+    let result = apply_all(&sample.generated, patches, version);
+    result.is_some_and(|config| says_the_same(sample.found, &config, sample.live, version))
 }
 
 fn list(patches: &[String]) -> List {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::tree::Tree;
+use crate::tree::{Map, Tree};
 use crate::version::KubernetesVersion;
 
 use super::MachineConfig;
@@ -71,7 +71,7 @@ impl Place<'_> {
     fn entries(&self, path: &[&str], key: &str) -> BTreeMap<String, String> {
         let map = self.at(path, "KubeNodeConfig", &[key]).and_then(Tree::as_map);
         map.into_iter()
-            .flat_map(|map| map.iter())
+            .flat_map(Map::iter)
             .filter_map(|(key, value)| Some((key.to_owned(), value.as_text()?.to_owned())))
             .collect()
     }

@@ -36,19 +36,20 @@ pub fn between(
     let found = Between { view: View::new(version.minor()) }.documents(start.documents(), end.documents());
     let merging = found.as_deref().map(merging);
     let written = [merging, in_json(start.documents(), end.documents())];
-    written.into_iter().flatten().find(|patches| leads(from, &end, patches, version)).ok_or(Inexpressible)
+    written
+        .into_iter()
+        .flatten()
+        .find(|patches| apply_all(from, patches, version).is_some_and(|result| result.same_as(&end, version)))
+        .ok_or(Inexpressible)
 }
 
-/// Whether the patches really lead there.
-fn leads(from: &MachineConfig, end: &MachineConfig, patches: &[Zeroizing<String>], version: &TalosVersion) -> bool {
-    let mut config = from.clone();
+/// The config after these patches; `None` where Talos refuses one.
+pub fn apply_all(config: &MachineConfig, patches: &[impl AsRef<str>], version: &TalosVersion) -> Option<MachineConfig> {
+    let mut config = config.clone();
     for text in patches {
-        match Patch::parse(text, version).ok().and_then(|patch| patch.apply_to(&config).ok()) {
-            Some(patched) => config = patched,
-            None => return false,
-        }
+        config = Patch::parse(text.as_ref(), version).ok()?.apply_to(&config).ok()?;
     }
-    config.same_as(end, version)
+    Some(config)
 }
 
 /// What a patch does at one place.
