@@ -13,10 +13,14 @@ MACHINERY := $(BUILD)/bin/machinery $(BUILD)/bin/machinery-v1.14
 # The registry's own generator of provider documentation.
 TFPLUGINDOCS := $(BUILD)/bin/tfplugindocs
 
+TERRAFORM_DOCS := $(BUILD)/bin/terraform-docs
+# Cilium's chart, rendered.
+CILIUM := $(BUILD)/cilium.yaml
+
 export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance docs docs-check tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance docs docs-check module-docs cilium tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -35,27 +39,27 @@ test: ## Everything that CI runs: formatting, build, clippy, unit tests, accepta
 
 fmt: ## Formats all sources
 	cargo fmt --all
-	@if command -v terraform >/dev/null; then terraform fmt -recursive examples; else tofu fmt -recursive examples; fi
+	@if command -v terraform >/dev/null; then terraform fmt -recursive examples terraform; else tofu fmt -recursive examples terraform; fi
 
 fmt-check: ## Fails where `make fmt` would change something
 	cargo fmt --all --check
-	@if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive examples; else $(TOFU) fmt -check -diff -recursive examples; fi
+	@if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive examples terraform; else $(TOFU) fmt -check -diff -recursive examples terraform; fi
 
 # Always the whole workspace: another selection of crates has other features, and dependencies would be built again for it.
 build: ## Builds all crates and all test programs
 	cargo build --locked --workspace --all-targets
-	cargo build --locked --workspace --test acceptance
+	cargo build --locked --workspace --test acceptance --test terraform_tree
 
 lint: ## clippy, warnings as errors
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
-	cargo clippy --locked --workspace --test acceptance -- --deny warnings
+	cargo clippy --locked --workspace --test acceptance --test terraform_tree -- --deny warnings
 
 unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)
 	cargo test --locked --workspace --no-fail-fast $(TEST) -- --show-output
 
 acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace --test acceptance -- --show-output --test-threads=2 $(TEST)
+	cargo test --locked --workspace --no-fail-fast --test acceptance --test terraform_tree -- --show-output --test-threads=2 $(TEST)
 
 docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
 	@scripts/need.sh rust terraform
@@ -67,7 +71,13 @@ docs-check: $(TFPLUGINDOCS) ## Fails where `make docs` would change something
 	cargo build --locked --workspace --bins
 	scripts/docs.sh check
 
-tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) ## All that the tests build in Go
+module-docs: $(TERRAFORM_DOCS) ## Writes inputs and outputs into the READMEs of terraform/modules
+	@cd terraform && for module in modules/*/; do $(CURDIR)/$(TERRAFORM_DOCS) -c .terraform-docs.yml "$$module"; done
+
+cilium: $(CILIUM) ## Renders Cilium's chart into talos/patches/common/cilium.yaml
+	@cp $(CILIUM) talos/patches/common/cilium.yaml
+
+tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(CILIUM) ## All that the tests build in Go
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 
@@ -93,6 +103,20 @@ $(BUILD)/bin/machinery-v1.14: acceptance-tests/tools/machinery/main.go acceptanc
 	@scripts/need.sh go
 	@cd $(<D) && go build -modfile=v1.14.mod -trimpath -o $(CURDIR)/$@ .
 	@touch $@
+
+$(TERRAFORM_DOCS): acceptance-tests/tools/terraform-docs/go.mod acceptance-tests/tools/terraform-docs/go.sum
+	@scripts/need.sh go
+	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ github.com/terraform-docs/terraform-docs
+	@touch $@
+
+# The chart comes out of Cilium's own repository, by way of Go's module proxy, which checks it against chart.sum.
+$(CILIUM): $(wildcard acceptance-tests/tools/cilium/*) talos/cilium-values.yaml versions.yaml
+	@scripts/need.sh go
+	@cd acceptance-tests/tools/cilium && go build -trimpath -o $(CURDIR)/$(BUILD)/bin/cilium-patch .
+	@chart=$$(cd acceptance-tests/tools/cilium && go mod download -modfile=chart.mod -json github.com/cilium/cilium | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p') && \
+	  kubernetes=$$(awk '/^kubernetes:/ { here = 1 } here && $$1 == "preferred:" { print $$2; exit }' versions.yaml) && \
+	  $(BUILD)/bin/cilium-patch -chart "$$chart/install/kubernetes/cilium" -values talos/cilium-values.yaml -kubernetes "$$kubernetes" > $@.new
+	@mv $@.new $@
 
 need-quickstart:
 	@scripts/need.sh rust python terraform-or-tofu

@@ -1,0 +1,96 @@
+//! `docs/adding-regions.md`, done as it says.
+
+use std::fs;
+
+use acceptance_tests::terraform::Kind;
+use acceptance_tests::terraform::workspace::Install;
+use tokio::process::Command;
+
+use crate::page::{bare, blocks, commands, table};
+use crate::tree::{Tree, read};
+
+const STAGING: &str = "environments/staging";
+
+/// Sets the default of a variable that has none.
+fn set_default(text: &str, variable: &str, default: &str) -> String {
+    let start = text.find(&format!("variable \"{variable}\" {{")).unwrap_or_else(|| panic!("no variable `{variable}`"));
+    let (before, after) = text.split_at(start);
+    assert!(after.contains("default     = null"), "`{variable}` is set already");
+    format!("{before}{}", after.replacen("default     = null", &format!("default     = {default}"), 1))
+}
+
+async fn a_region_is_added(kind: Kind) {
+    let page = read("docs/adding-regions.md");
+    let tree = Tree::in_a_sandbox(kind, Install::Mirror).await;
+    let commands = commands(&page);
+    let [copy, init, apply, output] = commands.as_slice() else { panic!("the page has other commands: {commands:#?}") };
+
+    let copied = Command::new("sh").args(["-c", copy]).current_dir(tree.path()).status().await.unwrap();
+    assert!(copied.success(), "{copy}");
+    for block in blocks(&page, "hcl") {
+        let path = block.lines().next().unwrap().trim_start_matches("# ").to_owned();
+        fs::write(tree.path().join(path), &block).unwrap();
+    }
+    let [first, second] = tree.ranges();
+    tree.move_ranges("terraform/environments/staging/london.tfvars", &[("10.30.0.0/16", &first), ("10.50.0.0/16", &second)]);
+
+    // Each command as it is printed, but for the program and for the question that `apply` asks.
+    let arguments = |command: &str| -> Vec<String> {
+        let rest =
+            command.strip_prefix("terraform -chdir=terraform/environments/staging ").unwrap_or_else(|| panic!("{command}"));
+        rest.split(' ').map(str::to_owned).collect()
+    };
+    let run = async |command: &str, more: &[&str]| {
+        let arguments = arguments(command);
+        let all: Vec<&str> = arguments.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        tree.run(STAGING, &all).await
+    };
+    let initialised = run(init, &["-no-color"]).await;
+    assert_eq!(initialised.code, Some(0), "{}{}", initialised.stdout, initialised.stderr);
+
+    // What is not set yet is named.
+    let variables = table(&page, &["variable", "default"]);
+    let unset = tree.plan(STAGING, &["-var-file=london.tfvars"]).await.fails();
+    let path = tree.path().join("terraform/regions/lon1/aws/variables.tf");
+    let mut text = fs::read_to_string(&path).unwrap();
+    for row in &variables {
+        let (variable, default) = (bare(&row[0]), bare(&row[1]));
+        assert!(
+            unset.diagnostics().iter().any(|said| said.text().contains(&format!("`{variable}` is not set"))),
+            "{variable}: {}",
+            unset.report()
+        );
+        text = set_default(&text, variable, default);
+    }
+    fs::write(&path, text).unwrap();
+
+    run(apply, &["-json", "-auto-approve"]).await.succeeds();
+    let told: serde_json::Value = serde_json::from_str(&run(output, &[]).await.stdout).unwrap();
+    assert_eq!(told["lon1"]["CLUSTER_NAME"], "staging-lon1");
+    assert_eq!(told["lon1"]["PROVIDER_REGION"], "eu-west-2");
+    tree.plan(STAGING, &["-var-file=london.tfvars"]).await.is_empty_plan();
+    tree.destroy(STAGING, &["-var-file=london.tfvars"]).await.succeeds();
+    tree.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_is_added_as_the_page_says_with_terraform() {
+    a_region_is_added(Kind::Terraform).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_is_added_as_the_page_says_with_opentofu() {
+    a_region_is_added(Kind::OpenTofu).await;
+}
+
+#[test]
+fn the_page_lists_every_range_that_is_taken() {
+    let page = read("docs/adding-regions.md");
+    let listed: Vec<String> = table(&page, &["range", "region", "environment"]).into_iter().map(|row| row[0].clone()).collect();
+    for file in ["production/terraform.tfvars", "staging/terraform.tfvars", "staging/drill.tfvars"] {
+        for range in read(&format!("terraform/environments/{file}")).split("cidr_block = \"").skip(1) {
+            let range = range.split('"').next().unwrap();
+            assert!(listed.iter().any(|listed| listed == range), "{file} takes {range}, which the page does not list");
+        }
+    }
+}

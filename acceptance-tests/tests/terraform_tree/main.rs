@@ -1,0 +1,21 @@
+//! The tree under `terraform/` and the patches under `talos/`: every module, every environment and every page about them
+//! is run as it stands in the repository, by Terraform and by OpenTofu, in the sandbox.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on must fail and say where it is, and reads well above all"
+)]
+
+mod adding_regions;
+mod environments;
+mod generated;
+#[path = "../../../provider/talos/tests/machinery/mod.rs"]
+mod machinery;
+mod modules;
+mod page;
+mod parity;
+mod patches;
+mod tree;

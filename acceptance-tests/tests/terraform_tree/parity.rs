@@ -1,0 +1,106 @@
+//! `docs/environment-parity.md` and the environments say the same.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use acceptance_tests::terraform::tool::repository;
+use acceptance_tests::terraform::workspace::Install;
+use acceptance_tests::terraform::{Kind, Tool, Workspace};
+
+use crate::page::{bare, table};
+use crate::tree::{files, folders, read};
+
+/// The environment's variables and regions alone: what they hold can be asked for without a cloud.
+async fn asked_for(environment: &str, expressions: &[String]) -> Vec<String> {
+    let workspace = Workspace::new(Tool::find(Kind::Terraform).unwrap(), Install::Nothing, Vec::new()).unwrap();
+    let here = workspace.path().join("environments").join(environment);
+    fs::create_dir_all(&here).unwrap();
+    for file in ["variables.tf", "regions.tf", "terraform.tfvars"] {
+        fs::copy(repository().join(format!("terraform/environments/{environment}/{file}")), here.join(file)).unwrap();
+    }
+    for region in folders("terraform/regions") {
+        for cloud in folders(&format!("terraform/regions/{region}")) {
+            let from = format!("terraform/regions/{region}/{cloud}");
+            let to = workspace.path().join(format!("regions/{region}/{cloud}"));
+            fs::create_dir_all(&to).unwrap();
+            for file in files(&from) {
+                fs::copy(repository().join(&from).join(&file), to.join(&file)).unwrap();
+            }
+        }
+    }
+    let mut questions = String::new();
+    for (number, expression) in expressions.iter().enumerate() {
+        let _ = writeln!(questions, "output \"q{number}\" {{\n  value = tostring({expression})\n}}");
+    }
+    fs::write(here.join("questions.tf"), questions).unwrap();
+    let change = format!("-chdir=environments/{environment}");
+    for arguments in [&["init"][..], &["apply", "-auto-approve", "-json"]] {
+        let outcome = workspace.run(&[&[change.as_str()], arguments].concat()).await.unwrap();
+        assert_eq!(outcome.code, Some(0), "{}{}", outcome.report(), outcome.stderr);
+    }
+    let outcome = workspace.run(&[&change, "output", "-json"]).await.unwrap();
+    let answers: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    (0..expressions.len()).map(|number| answers[format!("q{number}")]["value"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environments_are_what_the_table_says() {
+    let page = read("docs/environment-parity.md");
+    let head = ["aspect", "expression", "staging", "production"];
+    let rows = table(&page, &head);
+    assert!(rows.len() > 20, "{rows:#?}");
+    let expressions: Vec<String> = rows.iter().map(|row| bare(&row[1]).to_owned()).collect();
+    for (column, environment) in [(2, "staging"), (3, "production")] {
+        let said: Vec<(&str, &str)> = rows.iter().map(|row| (row[0].as_str(), row[column].as_str())).collect();
+        let answers = asked_for(environment, &expressions).await;
+        let is: Vec<(&str, &str)> = rows.iter().zip(&answers).map(|(row, answer)| (row[0].as_str(), answer.as_str())).collect();
+        assert_eq!(is, said, "{environment}");
+    }
+}
+
+#[test]
+fn every_entry_for_the_gitops_tree_is_in_the_table() {
+    let page = read("docs/environment-parity.md");
+    for environment in ["staging", "production"] {
+        let values = read(&format!("terraform/environments/{environment}/terraform.tfvars"));
+        let entries = values.split_once("runtime_info = {").unwrap().1;
+        let names = entries.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
+        for name in names {
+            assert!(page.contains(&format!("`var.runtime_info.{name}`")), "{environment}: {name}");
+        }
+    }
+}
+
+#[test]
+fn the_environments_have_the_same_files_and_variables() {
+    let [staging, production] = ["staging", "production"].map(|name| format!("terraform/environments/{name}"));
+    for file in files(&production) {
+        // A drill is staging's own; everything else is in both.
+        assert!(files(&staging).contains(&file), "{file}");
+    }
+    for file in ["variables.tf", "regions.tf", "outputs.tf", "versions.tf"] {
+        assert_eq!(read(&format!("{staging}/{file}")), read(&format!("{production}/{file}")), "{file}");
+    }
+}
+
+#[test]
+fn every_region_is_the_template_with_its_variables_set() {
+    let template = "terraform/regions/_template";
+    let unset = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.trim_start().starts_with("default ")).map(str::to_owned).collect()
+    };
+    for region in folders("terraform/regions") {
+        for cloud in folders(&format!("terraform/regions/{region}")) {
+            let (here, like) = (format!("terraform/regions/{region}/{cloud}"), format!("{template}/{cloud}"));
+            assert_eq!(files(&here), files(&like), "{here}");
+            for file in files(&here) {
+                let (text, pattern) = (read(&format!("{here}/{file}")), read(&format!("{like}/{file}")));
+                if file == "variables.tf" {
+                    assert_eq!(unset(&text), unset(&pattern), "{here}/{file}");
+                } else {
+                    assert_eq!(text, pattern, "{here}/{file}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+# Staging with its second region, for the hours of a disaster recovery drill:
+#   terraform apply -var-file=drill.tfvars     and, when the drill is over,     terraform apply
+
+regions = {
+  nyc1 = { cidr_block = "10.30.0.0/16", failover = "PRIMARY" }
+  sfo1 = { cidr_block = "10.40.0.0/16", failover = "SECONDARY" }
+}

@@ -1,0 +1,54 @@
+locals {
+  environment = "staging"
+  patches     = "${path.module}/../../../talos/patches"
+}
+
+provider "inferadb" {
+  environment         = local.environment
+  allowed_account_ids = var.allowed_account_ids
+  default_tags        = { project = "inferadb" }
+}
+
+module "stack" {
+  source   = "../../modules/regional-stack"
+  for_each = local.regions
+
+  environment  = local.environment
+  region       = each.value
+  cluster_name = "staging-${each.key}"
+  cidr_block   = var.regions[each.key].cidr_block
+
+  # Clients know one name. The primary is answered while its health check passes, else the secondary.
+  dns = {
+    zone         = var.dns_zone
+    record       = var.dns_record
+    failover     = var.regions[each.key].failover
+    health_check = { path = "/healthz", failure_threshold = 3, request_interval = 10 }
+  }
+
+  kubernetes_api_allowed_cidrs = var.api_allowed_cidrs
+  talos_api_allowed_cidrs      = var.api_allowed_cidrs
+
+  control_plane       = var.control_plane
+  general             = var.general
+  database            = var.database
+  fdb_redundancy_mode = var.fdb_redundancy_mode
+  backup              = var.backup
+
+  talos_version      = var.talos_version
+  kubernetes_version = var.kubernetes_version
+  config_patches = [
+    file("${local.patches}/common/kubelet.yaml"),
+    file("${local.patches}/common/sysctls.yaml"),
+    file("${local.patches}/common/logs.yaml"),
+    file("${local.patches}/production/hardening.yaml"),
+  ]
+  control_plane_patches = [
+    file("${local.patches}/common/cilium.yaml"),
+    file("${local.patches}/staging/audit.yaml"),
+    file("${local.patches}/production/pod-security.yaml"),
+  ]
+
+  runtime_info        = var.runtime_info
+  deletion_protection = var.deletion_protection
+}

@@ -1,0 +1,77 @@
+# Made, found unchanged, scaled in place, removed. Needs a cloud: `TF_VAR_cidr_block` says where there is room.
+
+provider "inferadb" {
+  environment = "test"
+}
+
+variables {
+  name          = "blue"
+  control_plane = { count = 3, machine_type = "small" }
+  general       = { count = 1 }
+}
+
+run "region" {
+  module {
+    source = "../region"
+  }
+  variables {
+    name = "nyc1"
+  }
+}
+
+run "made" {
+  variables {
+    region_id = run.region.id
+  }
+  assert {
+    condition     = output.id == "test/nyc1/blue"
+    error_message = "The id names environment, region and cluster: ${output.id}"
+  }
+  assert {
+    condition     = sort(keys(output.nodes)) == tolist(["control-plane-0", "control-plane-1", "control-plane-2", "general-0"])
+    error_message = "Every node has a name: ${jsonencode(keys(output.nodes))}"
+  }
+  assert {
+    condition     = length(distinct([for node in values(output.nodes) : node.zone if node.role == "control-plane"])) == 3
+    error_message = "Control-plane nodes stand in different zones."
+  }
+  assert {
+    condition     = startswith(output.endpoint, "https://") && endswith(output.endpoint, ":6443")
+    error_message = "The endpoint is the Kubernetes API: ${output.endpoint}"
+  }
+}
+
+run "found_unchanged" {
+  # In a plan, what an apply would make again is unknown, and an assertion on it fails.
+  command = plan
+  variables {
+    region_id = run.region.id
+  }
+  assert {
+    condition     = alltrue([for node in values(output.nodes) : node.instance_id != "" && node.reboots == 0]) && output.endpoint != ""
+    error_message = "A second apply would make nothing again."
+  }
+}
+
+run "scaled" {
+  variables {
+    region_id = run.region.id
+    general   = { count = 2 }
+  }
+  assert {
+    condition     = length(output.nodes) == 5 && output.nodes["general-1"].pool == "general"
+    error_message = "A pool grows: ${jsonencode(output.nodes)}"
+  }
+}
+
+run "without_credentials" {
+  variables {
+    region_id            = run.region.id
+    general              = { count = 2 }
+    credentials_in_state = false
+  }
+  assert {
+    condition     = output.kubeconfig == null && output.talosconfig == null
+    error_message = "No credentials are left in the state."
+  }
+}

@@ -1,0 +1,4 @@
+output "region" {
+  description = "For the module `regional-stack`."
+  value       = local.region
+}

@@ -1,0 +1,43 @@
+variable "name" {
+  description = "Name of the region, such as `nyc1`."
+  type        = string
+  default     = "sfo1"
+
+  validation {
+    condition     = var.name != null && can(regex("^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$", var.name))
+    error_message = "`name` is not set, or not 1 to 24 lower-case letters, digits and hyphens: set its default in this folder's `variables.tf`, such as `\"nyc1\"`."
+  }
+}
+
+variable "provider_region" {
+  description = "AWS' own name of the region."
+  type        = string
+  default     = "us-west-2"
+
+  validation {
+    condition     = var.provider_region != null && can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.provider_region))
+    error_message = "`provider_region` is not set, or no region of AWS: set its default in this folder's `variables.tf`, such as `\"us-east-1\"`."
+  }
+}
+
+variable "zones" {
+  description = "Three zones, since production's FoundationDB keeps a copy in each (ADR 0007)."
+  type        = list(string)
+  default     = ["us-west-2a", "us-west-2b", "us-west-2c"]
+
+  validation {
+    condition     = try(length(distinct(var.zones)) == 3 && alltrue([for zone in var.zones : startswith(zone, var.provider_region)]), false)
+    error_message = "`zones` is not set, or not three zones of `provider_region`: set its default in this folder's `variables.tf`; `aws ec2 describe-availability-zones --region REGION` lists those of your account."
+  }
+}
+
+variable "backup_replica_region" {
+  description = "AWS' own name of the region that backups are copied to: another one, so that they outlive this one."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = var.backup_replica_region != null && var.backup_replica_region != var.provider_region && can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.backup_replica_region))
+    error_message = "`backup_replica_region` is not set, or no other region of AWS than `provider_region`: set its default in this folder's `variables.tf`, such as `\"us-west-2\"`."
+  }
+}
