@@ -160,7 +160,7 @@ pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel
             .into(),
     };
     if let Some(wanted) = &wanted {
-        renders(cx, plan, wanted, &mut found).await?;
+        Box::pin(renders(cx, plan, wanted, &mut found)).await?;
     }
     found.into_result()?;
     Ok(remake(plan))
@@ -314,9 +314,10 @@ async fn check_configs(
     wanted: &BTreeMap<String, DesiredNode>,
     found: &mut Diagnostics,
 ) -> Result<(), Diagnostics> {
-    let connection = match plan.region_id.is_known() {
-        true => cx.provider.cloud_if_known(&parse_region_id(&plan.region_id)?.place).await?,
-        false => None,
+    let connection = if plan.region_id.is_known() {
+        cx.provider.cloud_if_known(&parse_region_id(&plan.region_id)?.place).await?
+    } else {
+        None
     };
     for node in wanted.values().filter(|node| node.index == 0) {
         if let Err(problem) = blueprint.check(node, connection.as_ref().map(|connection| connection.cloud.as_ref())) {

@@ -20,6 +20,8 @@ use super::render::Blueprint;
 use crate::ids::RegionId;
 use crate::{names, networks};
 
+type List = Value<Vec<Value<String>>>;
+
 /// Stands for the zone of a node that does not stand yet.
 const SOME_ZONE: &str = "zone-1a";
 
@@ -159,8 +161,8 @@ fn same_texts<T: PartialEq, E>(plan: &Value<String>, prior: &Value<String>, read
 }
 
 /// Ranges in any order; none given are everybody's.
-fn same_ranges(plan: &Value<Vec<Value<String>>>, prior: &Value<Vec<Value<String>>>) -> bool {
-    let read = |list: &Value<Vec<Value<String>>>| {
+fn same_ranges(plan: &List, prior: &List) -> bool {
+    let read = |list: &List| {
         let texts = if list.is_null() { vec![EVERYBODY.to_owned()] } else { strings(list)? };
         texts.iter().map(|text| networks::parse(text).ok()).collect::<Option<BTreeSet<_>>>()
     };
@@ -168,14 +170,8 @@ fn same_ranges(plan: &Value<Vec<Value<String>>>, prior: &Value<Vec<Value<String>
 }
 
 /// Whether the zones are the same, or put all the nodes that there are and are to be where they stand.
-fn same_zones(
-    role: MachineRole,
-    pool: &str,
-    count: &Value<i64>,
-    (plan, prior): (&Value<Vec<Value<String>>>, &Value<Vec<Value<String>>>),
-    row: &ClusterModel,
-) -> bool {
-    let read = |list: &Value<Vec<Value<String>>>| Some(strings(list)?.into_iter().collect::<BTreeSet<_>>());
+fn same_zones(role: MachineRole, pool: &str, count: &Value<i64>, (plan, prior): (&List, &List), row: &ClusterModel) -> bool {
+    let read = |list: &List| Some(strings(list)?.into_iter().collect::<BTreeSet<_>>());
     let (Some(after), Some(before)) = (read(plan), read(prior)) else { return false };
     if after == before {
         return true;
