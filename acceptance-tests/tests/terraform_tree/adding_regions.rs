@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use acceptance_tests::terraform::Kind;
+use acceptance_tests::terraform::tool::repository;
 use acceptance_tests::terraform::workspace::Install;
+use acceptance_tests::terraform::{Kind, Tool, Workspace};
 use tokio::process::Command;
 
 use crate::page::{bare, blocks, commands, table};
@@ -81,6 +82,17 @@ async fn a_region_is_added_as_the_page_says_with_terraform() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_is_added_as_the_page_says_with_opentofu() {
     a_region_is_added(Kind::OpenTofu).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_do_not_fit_each_other_are_refused_at_plan() {
+    let workspace = Workspace::new(Tool::find(Kind::Terraform).unwrap(), Install::Nothing, Vec::new()).unwrap();
+    workspace.copy_from(&repository().join("terraform/regions/nyc1/aws")).unwrap();
+    let plan = async |setting: &str| workspace.run(&["plan", "-json", setting]).await.unwrap();
+    plan(r#"-var=zones=["us-west-2a", "us-west-2b", "us-west-2c"]"#).await.fails().says(&["`zones`", "us-east-1"]);
+    plan("-var=backup_replica_region=us-east-1").await.fails().says(&["`backup_replica_region`", "outlive"]);
+    plan(r#"-var=zones=["us-east-1a", "us-east-1b"]"#).await.fails().says(&["not three zones"]);
+    plan("-var=name=nyc1").await.succeeds();
 }
 
 #[test]

@@ -26,8 +26,8 @@ variable "zones" {
   default     = ["us-west-2a", "us-west-2b", "us-west-2c"]
 
   validation {
-    condition     = try(length(distinct(var.zones)) == 3 && alltrue([for zone in var.zones : startswith(zone, var.provider_region)]), false)
-    error_message = "`zones` is not set, or not three zones of `provider_region`: set its default in this folder's `variables.tf`; `aws ec2 describe-availability-zones --region REGION` lists those of your account."
+    condition     = try(length(distinct(var.zones)) == 3, false)
+    error_message = "`zones` is not set, or not three zones: set its default in this folder's `variables.tf`; `aws ec2 describe-availability-zones --region REGION` lists those of your account."
   }
 }
 
@@ -37,7 +37,7 @@ variable "backup_replica_region" {
   default     = "us-east-1"
 
   validation {
-    condition     = var.backup_replica_region != null && var.backup_replica_region != var.provider_region && can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.backup_replica_region))
-    error_message = "`backup_replica_region` is not set, or no other region of AWS than `provider_region`: set its default in this folder's `variables.tf`, such as `\"us-west-2\"`."
+    condition     = var.backup_replica_region != null && can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.backup_replica_region))
+    error_message = "`backup_replica_region` is not set, or no region of AWS: set its default in this folder's `variables.tf`, such as `\"us-west-2\"`."
   }
 }
