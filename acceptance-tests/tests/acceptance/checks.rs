@@ -69,7 +69,8 @@ print(json.dumps([node["metadata"]["name"] for node in json.load(answer)["items"
     serde_json::from_slice(&python(SCRIPT, vec![config]).await).unwrap()
 }
 
-async fn python(script: &str, env: Vec<(String, String)>) -> Vec<u8> {
+/// What a script prints, with boto3 at hand.
+pub(crate) async fn python(script: &str, env: Vec<(String, String)>) -> Vec<u8> {
     let python = acceptance_tests::python::interpreter().await.unwrap();
     let output = tokio::process::Command::new(python).args(["-c", script]).envs(env).stdin(Stdio::null()).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -94,7 +94,7 @@ async fn a_changed_patch_is_applied_in_place_to_every_node() {
 }
 
 /// A patch with an inline manifest that no compression makes small.
-fn large_manifest(bytes: usize) -> String {
+pub(crate) fn large_manifest(bytes: usize) -> String {
     let noise: String = (0_u32..).flat_map(|block| hex(&Sha256::digest(block.to_be_bytes()))).take(bytes).collect();
     let manifest =
         format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: noise\n  namespace: kube-system\ndata:\n  noise: {noise}\n");
@@ -147,4 +147,23 @@ async fn clusters_of_the_oldest_and_the_newest_talos_come_up() {
         workspace.destroy().await.unwrap().succeeds();
         world.is_empty().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_stand_in_the_zones_that_their_blocks_name() {
+    let world = World::start().await;
+    let pool = "worker_pool \"edge\" {\n count = 2\n machine_type = \"small\"\n zones = [\"us-east-1c\", \"us-east-1b\"]\n }";
+    let configuration = Configuration::cluster(world.cidr()).with_cluster(|it| it.extra = pool.to_owned());
+    let workspace = world.workspace(Kind::OpenTofu, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+    let cluster = workspace.attributes("inferadb_cluster.demo").await.unwrap();
+    assert_eq!(cluster["nodes"]["edge-0"]["zone"], "us-east-1b");
+    assert_eq!(cluster["nodes"]["edge-1"]["zone"], "us-east-1c");
+
+    // The order in which zones are written moves nothing.
+    let turned = pool.replace("[\"us-east-1c\", \"us-east-1b\"]", "[\"us-east-1b\", \"us-east-1c\"]");
+    workspace.write("main.tf", &configuration.with_cluster(|it| it.extra = turned).hcl()).unwrap();
+    workspace.plan().await.unwrap().is_empty_plan();
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
 }

@@ -4,6 +4,7 @@ use acceptance_tests::terraform::{Diagnostic, Kind, Workspace};
 use serde_json::json;
 
 use crate::checks;
+use crate::cluster::large_manifest;
 use crate::configuration::Configuration;
 use crate::world::World;
 
@@ -200,6 +201,38 @@ async fn clusters_of_the_oldest_and_the_newest_talos_are_imported() {
     }
 }
 
+/// An image of the same name by somebody else than Talos' makers.
+async fn other_image(world: &World) -> String {
+    const SCRIPT: &str = r#"
+import boto3
+names = [{"Name": "name", "Values": ["talos-v1.13.9-us-east-1-amd64"]}]
+images = boto3.client("ec2").describe_images(Filters=names)["Images"]
+print(next(image["ImageId"] for image in images if image["OwnerId"] != "540036508848"))
+"#;
+    String::from_utf8(checks::python(SCRIPT, world.sandbox.env()).await).unwrap().trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_image_and_what_user_data_cannot_carry_are_read_back() {
+    let world = World::start().await;
+    let image = other_image(&world).await;
+    let configuration = Configuration::cluster(world.cidr()).with_cluster(|it| {
+        it.control_plane = 1;
+        it.workers = 1;
+        it.extra = format!("image = \"{image}\"\n{}", large_manifest(60_000));
+    });
+    let first = world.workspace(Kind::Terraform, &configuration);
+    first.apply().await.unwrap().succeeds();
+
+    let second = first.copy().unwrap();
+    import(&second, "inferadb_region.nyc1", "test/nyc1").await;
+    import(&second, "inferadb_cluster.demo", "test/nyc1/demo").await;
+    second.plan().await.unwrap().is_empty_plan();
+    assert_eq!(second.attributes("inferadb_cluster.demo").await.unwrap()["image"], image.as_str());
+    second.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unfinished_cluster_is_not_imported_but_gone_on_from() {
     let world = World::start().await;
@@ -247,6 +280,27 @@ async fn without_user_data_the_talosconfig_leads_to_the_secrets() {
     assert_eq!(imported.code, Some(0), "{}{}", imported.stdout, imported.stderr);
     second.plan().await.unwrap().is_empty_plan();
     world.sandbox.ledger().withdraw(denied);
+    second.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_off_keeps_no_cluster_from_being_imported() {
+    let world = World::start().await;
+    let first = world.workspace(Kind::OpenTofu, &Configuration::cluster(world.cidr()));
+    first.apply().await.unwrap().succeeds();
+    let cluster = first.attributes("inferadb_cluster.demo").await.unwrap();
+    let instance = cluster["nodes"]["general-0"]["instance_id"].as_str().unwrap();
+    checks::ec2(&world, &format!("stop_instances(InstanceIds=['{instance}'])")).await;
+
+    let second = first.copy().unwrap();
+    import(&second, "inferadb_region.nyc1", "test/nyc1").await;
+    import(&second, "inferadb_cluster.demo", "test/nyc1/demo").await;
+    second.plan().await.unwrap().has_changes().warns(&["1 node to", "general-0"]);
+    second.apply_plan().await.unwrap().succeeds();
+    second.plan().await.unwrap().is_empty_plan();
+    let mended = second.attributes("inferadb_cluster.demo").await.unwrap();
+    assert_eq!(mended["nodes"]["general-0"]["instance_id"], instance, "the machine that was off is turned on");
     second.destroy().await.unwrap().succeeds();
     world.is_empty().await;
 }
