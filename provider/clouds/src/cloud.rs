@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    BackupSpec, BackupState, Claim, ClusterOrigin, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec, MachineType, Mark, Place,
-    RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
+    BackupSpec, BackupState, Claim, ClusterOrigin, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec,
+    MachineType, Mark, Place, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
 };
 
 /// Is told what exists, after each object that was made, so that an abandoned call leaves a true record.

@@ -16,7 +16,8 @@ mod root;
 pub use backup::{BackupSpec, BackupState, ReplicaSpec, ReplicaState};
 pub use cloud::{Cloud, Observer};
 pub use cluster::{
-    ClusterOrigin, ClusterSpec, ClusterState, Image, Machine, MachineOrigin, MachineRole, MachineSpec, MachineStatus, MachineType, RootDisk, UserDataTooLarge,
+    ClusterOrigin, ClusterSpec, ClusterState, Image, Machine, MachineOrigin, MachineRole, MachineSpec, MachineStatus,
+    MachineType, RootDisk, UserDataTooLarge,
 };
 pub use error::{Error, Result};
 pub use place::{Place, ProviderType};

@@ -49,8 +49,8 @@ use self::call::{Api, Limits};
 use self::clients::Clients;
 use self::inventory::{FRESH, Inventory, SHARED};
 use crate::{
-    BackupSpec, BackupState, Claim, Cloud, ClusterOrigin, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec, MachineType,
-    Mark, Observer, Place, ProviderType, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
+    BackupSpec, BackupState, Claim, Cloud, ClusterOrigin, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec,
+    MachineType, Mark, Observer, Place, ProviderType, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge,
 };
 
 /// Connects to AWS in one of its regions. Credentials are looked for when the first call needs them.
