@@ -14,6 +14,7 @@ MACHINERY := $(BUILD)/bin/machinery $(BUILD)/bin/machinery-v1.14
 TFPLUGINDOCS := $(BUILD)/bin/tfplugindocs
 
 TERRAFORM_DOCS := $(BUILD)/bin/terraform-docs
+TFLINT := $(BUILD)/bin/tflint
 # Cilium's chart, rendered.
 CILIUM := $(BUILD)/cilium.yaml
 
@@ -50,9 +51,10 @@ build: ## Builds all crates and all test programs
 	cargo build --locked --workspace --all-targets
 	cargo build --locked --workspace --test acceptance --test terraform_tree
 
-lint: ## clippy, warnings as errors
+lint: $(TFLINT) ## clippy and tflint, warnings as errors
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --workspace --test acceptance --test terraform_tree -- --deny warnings
+	@cd terraform && $(CURDIR)/$(TFLINT) --recursive --config "$$PWD/.tflint.hcl" --minimum-failure-severity=notice
 
 unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)
 	cargo test --locked --workspace --no-fail-fast $(TEST) -- --show-output
@@ -77,7 +79,7 @@ module-docs: $(TERRAFORM_DOCS) ## Writes inputs and outputs into the READMEs of 
 cilium: $(CILIUM) ## Renders Cilium's chart into talos/patches/common/cilium.yaml
 	@cp $(CILIUM) talos/patches/common/cilium.yaml
 
-tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(CILIUM) ## All that the tests build in Go
+tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(CILIUM) ## All that the tests build in Go
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 
@@ -107,6 +109,11 @@ $(BUILD)/bin/machinery-v1.14: acceptance-tests/tools/machinery/main.go acceptanc
 $(TERRAFORM_DOCS): acceptance-tests/tools/terraform-docs/go.mod acceptance-tests/tools/terraform-docs/go.sum
 	@scripts/need.sh go
 	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ github.com/terraform-docs/terraform-docs
+	@touch $@
+
+$(TFLINT): acceptance-tests/tools/tflint/go.mod acceptance-tests/tools/tflint/go.sum
+	@scripts/need.sh go
+	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ github.com/terraform-linters/tflint
 	@touch $@
 
 # The chart comes out of Cilium's own repository, by way of Go's module proxy, which checks it against chart.sum.

@@ -1,6 +1,8 @@
 terraform {
   required_version = ">= 1.11"
 
+  # Its modules use it, and its tests configure it.
+  # tflint-ignore: terraform_unused_required_providers
   required_providers {
     inferadb = {
       source  = "inferadb/inferadb"
