@@ -153,7 +153,7 @@ async fn a_patch_applied_after_the_creation_is_imported_from_the_nodes() {
 fn in_documents(everything: &str) -> String {
     let (before, rest) = everything.split_once("    yamlencode({\n      cluster").unwrap();
     let (_, after) = rest.split_once("    }),\n").unwrap();
-    let cilium = r#"    <<-YAML
+    let cilium = r"    <<-YAML
       apiVersion: v1alpha1
       kind: KubeFlannelCNIConfig
       $patch: delete
@@ -172,7 +172,7 @@ fn in_documents(everything: &str) -> String {
           name: cilium-system
     YAML
     ,
-"#;
+";
     let label = r#"{ apiVersion = "v1alpha1", kind = "KubeNodeConfig", labels = { patched = "yes" } }"#;
     format!("{before}{cilium}{}", after.replace(r#"{ machine = { nodeLabels = { patched = "yes" } } }"#, label))
 }

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test says what went wrong")]
 
-#[allow(dead_code, reason = "each test program uses its part of this")]
+mod machinery;
 mod random_patch;
 
 use std::sync::LazyLock;
 
+use machinery::Machinery;
 use random_patch::{Fields, Random};
 use talos::config::{ClusterInput, MachineConfig, NodeInput, Role, generate};
 use talos::patch::{apply_all, between};
@@ -46,6 +47,12 @@ fn node(role: Role) -> NodeInput<'static> {
     node
 }
 
+/// What no node could read back is no running config, nor is one of another version of the format.
+fn readable(config: &MachineConfig, version: &TalosVersion) -> bool {
+    let text = config.to_yaml();
+    MachineConfig::parse(text, version).is_ok() && text.lines().any(|line| line == "version: v1alpha1")
+}
+
 /// What `between` gives for a config and the same with these patches.
 fn found(contract: u16, role: Role, patches: &[&str]) -> Vec<String> {
     let input = input(contract, contract);
@@ -74,9 +81,7 @@ fn random_patches_are_found_again() {
                     continue;
                 };
                 let case = format!("v1.{minor}, contract v1.{contract}, {role:?}, seed {seed}\n{}\n{}", patches[0], patches[1]);
-                // What no node could read back is no running config, nor is one of another version of the format.
-                let readable = MachineConfig::parse(end.to_yaml(), &input.talos_version).is_ok();
-                if !readable || !end.to_yaml().lines().any(|line| line == "version: v1alpha1") {
+                if !readable(&end, &input.talos_version) {
                     refused += 1;
                     continue;
                 }
@@ -104,6 +109,48 @@ fn random_patches_are_found_again() {
     wrong.truncate(20);
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n\n"));
     assert!(compared > 1000 && two > 20, "{compared} compared, {two} took two patches");
+}
+
+/// Talos' own library goes the same way by them.
+#[test]
+fn the_library_goes_where_the_patches_lead() {
+    const CASES: u64 = 150;
+    let mut wrong = Vec::new();
+    for mut machinery in Machinery::all("the_library_goes_where_the_patches_lead") {
+        let minor = machinery.minor();
+        let fields = Fields::new(minor);
+        let input = input(minor, minor);
+        let talos = &input.talos_version;
+        let start = generate(&BUNDLE, &input, &node(Role::ControlPlane)).unwrap();
+        let mut compared = 0;
+        for seed in 0..CASES {
+            let mut random = Random::new(seed);
+            let patches = [fields.patch(&mut random), fields.patch(&mut random)];
+            let Some(end) = apply_all(&start, &patches, talos).filter(|end| readable(end, talos)) else { continue };
+            let Ok(found) = between(&start, &end, talos) else { continue };
+            let texts: Vec<&str> = found.iter().map(|text| text.as_str()).collect();
+            // It panics on some types, and cannot read all that it writes itself.
+            let theirs = match machinery.patch(start.to_yaml(), &texts).map(|config| MachineConfig::parse(&config, talos)) {
+                Ok(Ok(theirs)) => theirs,
+                Err(error) if !error.starts_with("panic: ") => {
+                    wrong.push(format!("seed {seed}: {error}\n{texts:#?}"));
+                    continue;
+                }
+                _ => continue,
+            };
+            let Ok(Ok(ours)) = machinery.patch(end.to_yaml(), &[]).map(|config| MachineConfig::parse(&config, talos)) else {
+                continue;
+            };
+            if !theirs.same_as(&ours, talos) {
+                wrong.push(format!("seed {seed} leads elsewhere:\n{}\n{}\n{texts:#?}", patches[0], patches[1]));
+            }
+            compared += 1;
+        }
+        println!("Talos {}: {compared} compared", machinery.version);
+        assert!(compared > 30, "{compared} compared");
+    }
+    wrong.truncate(10);
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
 #[test]
