@@ -21,7 +21,7 @@ CILIUM := $(BUILD)/cilium.yaml
 export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance docs docs-check module-docs cilium tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -78,6 +78,12 @@ module-docs: $(TERRAFORM_DOCS) ## Writes inputs and outputs into the READMEs of 
 
 cilium: $(CILIUM) ## Renders Cilium's chart into talos/patches/common/cilium.yaml
 	@cp $(CILIUM) talos/patches/common/cilium.yaml
+
+cloud-schemas: ## Reads the schemas that tests hold modules on hashicorp/aws to, out of npm's @cdktf/provider-aws
+	@mkdir -p $(BUILD)/cloud-schemas && cp acceptance-tests/tools/cloud-schemas/package*.json $(BUILD)/cloud-schemas/
+	@cd $(BUILD)/cloud-schemas && npm ci --silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps
+	@node acceptance-tests/tools/cloud-schemas/extract.mjs $(BUILD)/cloud-schemas/node_modules/@cdktf/provider-aws \
+	  $$(cat acceptance-tests/tools/cloud-schemas/resources.txt) > acceptance-tests/tests/terraform_tree/aws.json
 
 tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(CILIUM) ## All that the tests build in Go
 

@@ -10,6 +10,8 @@
 )]
 
 mod adding_regions;
+mod cloud_modules;
+mod cloud_provider;
 mod environments;
 mod generated;
 #[path = "../../../provider/talos/tests/machinery/mod.rs"]

@@ -1,6 +1,7 @@
-//! A copy of the tree, in front of a sandbox.
+//! A copy of the tree, and the sandbox in front of it.
 
 use std::fs;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,23 +15,18 @@ use serde_json::Value as Json;
 /// What two regions of fifteen nodes may take on a busy machine.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// The repository's `terraform/` and `talos/` in a folder of their own, and the cloud that they are applied to.
-pub(crate) struct Tree {
-    pub(crate) sandbox: Sandbox,
+/// The repository's `terraform/` and `talos/` in a folder of their own, and a program to run in there.
+pub(crate) struct Folder {
     workspace: Workspace,
 }
 
-impl Tree {
-    /// A cloud whose regions have Talos images where the tree's regions are.
-    pub(crate) async fn in_a_sandbox(kind: Kind, install: Install) -> Self {
-        let mut config = SandboxConfig::default();
-        config.aws.regions = ["us-east-1", "us-west-2", "eu-west-2"].map(str::to_owned).into();
-        let sandbox = Sandbox::start(config).await.unwrap();
-        let workspace = Workspace::new(Tool::find(kind).unwrap(), install, sandbox.env()).unwrap();
+impl Folder {
+    /// Copies the tree into a workspace.
+    pub(crate) fn copied(workspace: Workspace) -> Self {
         for folder in ["terraform", "talos"] {
             copy(&repository().join(folder), &workspace.path().join(folder));
         }
-        Self { sandbox, workspace }
+        Self { workspace }
     }
 
     /// Where the copy is.
@@ -41,12 +37,6 @@ impl Tree {
     /// Sets an environment variable for the commands from now on.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.workspace.set(name, value);
-    }
-
-    /// Two ranges that this machine answers, for two regions.
-    pub(crate) fn ranges(&self) -> [String; 2] {
-        let halves: Vec<Ipv4Net> = self.sandbox.vpc_cidr().subnets(17).unwrap().collect();
-        [halves[0].to_string(), halves[1].to_string()]
     }
 
     /// Puts ranges that this machine answers in the place of a file's own; each must be in there.
@@ -73,6 +63,14 @@ impl Tree {
         assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
     }
 
+    /// Claims that the module's own tests pass.
+    pub(crate) async fn tests_pass(&self, module: &str) {
+        self.get(module).await;
+        let tested = self.run(module, &["test", "-no-color"]).await;
+        assert_eq!(tested.code, Some(0), "{module}: {}{}", tested.stdout, tested.stderr);
+        assert!(tested.stdout.contains(" passed, 0 failed"), "{module}: {}", tested.stdout);
+    }
+
     pub(crate) async fn apply(&self, folder: &str, more: &[&str]) -> Outcome {
         self.run(folder, &[&["apply", "-json", "-auto-approve"], more].concat()).await
     }
@@ -90,6 +88,29 @@ impl Tree {
         let outcome = self.run(folder, &["output", "-json", name]).await;
         serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{}", outcome.report()))
     }
+}
+
+/// The tree in front of a sandbox.
+pub(crate) struct Tree {
+    pub(crate) sandbox: Sandbox,
+    folder: Folder,
+}
+
+impl Tree {
+    /// A cloud whose regions have Talos images where the tree's regions are.
+    pub(crate) async fn in_a_sandbox(kind: Kind, install: Install) -> Self {
+        let mut config = SandboxConfig::default();
+        config.aws.regions = ["us-east-1", "us-west-2", "eu-west-2"].map(str::to_owned).into();
+        let sandbox = Sandbox::start(config).await.unwrap();
+        let workspace = Workspace::new(Tool::find(kind).unwrap(), install, sandbox.env()).unwrap();
+        Self { sandbox, folder: Folder::copied(workspace) }
+    }
+
+    /// Two ranges that this machine answers, for two regions.
+    pub(crate) fn ranges(&self) -> [String; 2] {
+        let halves: Vec<Ipv4Net> = self.sandbox.vpc_cidr().subnets(17).unwrap().collect();
+        [halves[0].to_string(), halves[1].to_string()]
+    }
 
     /// How many objects of a kind stand in the cloud.
     pub(crate) async fn count(&self, kind: &str) -> usize {
@@ -103,6 +124,20 @@ impl Tree {
         assert!(nodes.boot_failures().is_empty(), "{:?}", nodes.boot_failures());
         let left = self.sandbox.inventory().await.unwrap();
         assert!(left.is_empty(), "these are left in the cloud: {left:#?}");
+    }
+}
+
+impl Deref for Tree {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+impl DerefMut for Tree {
+    fn deref_mut(&mut self) -> &mut Folder {
+        &mut self.folder
     }
 }
 

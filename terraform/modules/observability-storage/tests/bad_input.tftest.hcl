@@ -1,0 +1,35 @@
+# What cannot work is refused before any cloud is asked.
+
+provider "aws" {
+  region = "us-east-1"
+}
+
+variables {
+  environment = "test"
+  region      = "nyc1"
+}
+
+run "names_that_no_bucket_may_have" {
+  command = plan
+  variables {
+    environment = "Test"
+    region      = "nyc_1"
+  }
+  expect_failures = [var.environment, var.region]
+}
+
+run "a_store_that_nobody_runs" {
+  command = plan
+  variables {
+    stores = { elasticsearch = { retention_days = 30 } }
+  }
+  expect_failures = [var.stores]
+}
+
+run "kept_for_no_time" {
+  command = plan
+  variables {
+    stores = { loki = { retention_days = 0 } }
+  }
+  expect_failures = [var.stores]
+}
