@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clouds::aws::AwsSettings;
+use clouds::docker::DockerSettings;
 use clouds::{Cloud, Place, ProviderType};
 use tf_provider::{Diagnostic, Model, Value, parse_duration, path};
 
@@ -101,6 +102,38 @@ pub(crate) struct Endpoints {
     pub(crate) sts: Value<String>,
 }
 
+/// Settings for Docker.
+#[derive(Model, Clone, Debug, PartialEq)]
+pub(crate) struct Docker {
+    /// Address of the engine: `unix:///var/run/docker.sock` or `tcp://HOST:2376`. That of `context`, else `DOCKER_HOST`, else that
+    /// of the Docker CLI's current context, unless given.
+    #[attr(optional, validate = engine)]
+    pub(crate) host: Value<String>,
+    /// Folder with `ca.pem`, `cert.pem` and `key.pem` for an engine that is reached by TLS. `DOCKER_CERT_PATH`, where
+    /// `DOCKER_TLS_VERIFY` is set, unless given.
+    #[attr(optional)]
+    pub(crate) cert_path: Value<String>,
+    /// Context of the Docker CLI that says where the engine is. `DOCKER_CONTEXT` unless given.
+    #[attr(optional)]
+    pub(crate) context: Value<String>,
+    /// Image of the load balancers, such as one of a registry of your own. The official HAProxy unless given.
+    #[attr(optional)]
+    pub(crate) load_balancer_image: Value<String>,
+    /// Image of backup stores. The official Versity S3 Gateway unless given.
+    #[attr(optional)]
+    pub(crate) backup_image: Value<String>,
+}
+
+fn engine(text: &str) -> Result<(), String> {
+    if text.starts_with("unix:///") || text.starts_with("tcp://") {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{text}` is no address of an engine: expected a form such as `unix:///var/run/docker.sock` or `tcp://HOST:2376`"
+        ))
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the derive passes attributes by reference")]
 fn max_retries(retries: &i64) -> Result<(), String> {
     if (0..=1000).contains(retries) { Ok(()) } else { Err(format!("{retries} retries: expected 0 to 1000")) }
@@ -132,18 +165,20 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[derive(Clone, Default)]
 pub(crate) struct CloudSettings {
     aws: Option<AwsSettings>,
+    docker: Option<DockerSettings>,
 }
 
 impl CloudSettings {
     /// Reads the provider's blocks.
-    pub(crate) fn new(aws: &Value<Aws>) -> Result<Self, Diagnostic> {
-        Ok(Self { aws: aws_settings(aws)? })
+    pub(crate) fn new(aws: &Value<Aws>, docker: &Value<Docker>) -> Result<Self, Diagnostic> {
+        Ok(Self { aws: aws_settings(aws)?, docker: docker_settings(docker) })
     }
 
     /// Whether all settings of a cloud are known, so that it can be connected.
     pub(crate) fn are_known(&self, cloud: ProviderType) -> bool {
         match cloud {
             ProviderType::Aws => self.aws.is_some(),
+            ProviderType::Docker => self.docker.is_some(),
         }
     }
 
@@ -151,6 +186,7 @@ impl CloudSettings {
     pub(crate) async fn connect(&self, place: &Place) -> clouds::Result<Arc<dyn Cloud>> {
         match place.provider_type {
             ProviderType::Aws => clouds::aws::connect(&place.provider_region, self.aws.clone().unwrap_or_default()).await,
+            ProviderType::Docker => clouds::docker::connect(self.docker.clone().unwrap_or_default()).await,
         }
     }
 }
@@ -162,6 +198,18 @@ fn aws_settings(block: &Value<Aws>) -> Result<Option<AwsSettings>, Diagnostic> {
         Value::Unknown(_) => Ok(None),
         Value::Known(block) => known_aws_settings(block).transpose(),
     }
+}
+
+/// `None` where any value is unknown.
+fn docker_settings(block: &Value<Docker>) -> Option<DockerSettings> {
+    let Some(block) = optional(block)? else { return Some(DockerSettings::default()) };
+    Some(DockerSettings {
+        host: optional(&block.host)?,
+        cert_path: optional(&block.cert_path)?.map(PathBuf::from),
+        context: optional(&block.context)?,
+        load_balancer_image: optional(&block.load_balancer_image)?,
+        backup_image: optional(&block.backup_image)?,
+    })
 }
 
 fn known_aws_settings(block: &Aws) -> Option<Result<AwsSettings, Diagnostic>> {

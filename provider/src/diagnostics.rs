@@ -10,7 +10,7 @@ const GOES_ON: &str = "What was made so far is kept, and the next apply goes on 
 pub(crate) fn cloud(doing: &str, error: &Error) -> Diagnostic {
     match error {
         // Whatever was being done, this is what has to be mended.
-        Error::MissingCredentials { .. } => Diagnostic::error(summary(error)).detail(detail(error)),
+        Error::MissingCredentials { .. } | Error::Unreachable { .. } => Diagnostic::error(summary(error)).detail(detail(error)),
         _ => Diagnostic::error(doing).detail(detail(error)),
     }
 }
@@ -18,6 +18,7 @@ pub(crate) fn cloud(doing: &str, error: &Error) -> Diagnostic {
 fn summary(error: &Error) -> String {
     match error {
         Error::MissingCredentials { cloud, .. } => format!("No credentials for {cloud}"),
+        Error::Unreachable { endpoint, .. } => format!("No answer from {endpoint}"),
         other => other.to_string(),
     }
 }
@@ -28,6 +29,7 @@ fn detail(error: &Error) -> String {
             "The provider needs credentials for {cloud}, and found none. It looked in: {looked_in}. The last answer was: {message}\n\n\
              Give them in one of those places, or name a profile or a role in the provider's block for this cloud."
         ),
+        Error::Unreachable { endpoint, message } => format!("{endpoint} does not answer: {message}."),
         Error::Settings { setting, message } => {
             format!("The setting `{setting}` cannot be used: {message}\n\nCorrect it in the provider's block for this cloud.")
         }

@@ -176,7 +176,7 @@ mod tests {
         let member = |id: &str| MemberId::from_import(id).unwrap_err().to_string();
         insta::assert_snapshot!(region("production"), @"`production` is not an id: expected `ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME`, such as `production/aws/us-east-1/nyc1`");
         insta::assert_snapshot!(region("production/blue"), @"`production/blue` is not an id: `blue` stands for no cloud region by itself, so the id has to name cloud and region too");
-        insta::assert_snapshot!(region("production/azure/eastus/blue"), @"`production/azure/eastus/blue` is not an id: unknown cloud `azure`: expected `aws`");
+        insta::assert_snapshot!(region("production/azure/eastus/blue"), @"`production/azure/eastus/blue` is not an id: unknown cloud `azure`: expected `aws`, `docker`");
         insta::assert_snapshot!(region("Prod/aws/us-east-1/nyc1"), @"`Prod/aws/us-east-1/nyc1` is not an id: `Prod` may hold lower-case letters, digits and hyphens only, with a letter or digit at both ends");
         insta::assert_snapshot!(member("a/b"), @"`a/b` is not an id: expected `ENVIRONMENT/REGION/NAME`, such as `production/nyc1/prod-nyc1`, or `ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/REGION/NAME`");
         insta::assert_snapshot!(member("production/nyc1/"), @"`production/nyc1/` is not an id: the name is empty");

@@ -1,5 +1,6 @@
 //! `terraform-provider-inferadb`: regions, Talos clusters and FoundationDB backup stores for Terraform and OpenTofu.
 
+mod abilities;
 mod backup;
 mod claims;
 mod cluster;

@@ -11,6 +11,13 @@ const AWS_REGIONS: &[Row] = &[("nyc1", "us-east-1"), ("sfo1", "us-west-1"), ("lo
 
 const AWS_MACHINE_TYPES: &[Row] = &[("small", "t3.medium"), ("medium", "t3.xlarge"), ("large", "t3.2xlarge")];
 
+/// An engine is one place.
+const DOCKER_REGIONS: &[Row] = &[("local", clouds::docker::REGION)];
+
+const DOCKER_MACHINE_TYPES: &[Row] = &[("small", "2cpu-2gib"), ("medium", "2cpu-4gib"), ("large", "4cpu-8gib")];
+
+const DOCKER_OWN_REGIONS: &[&str] = &[clouds::docker::REGION];
+
 /// Regions of the partitions `aws`, `aws-us-gov`, `aws-cn` and `aws-eusc`, as botocore's `endpoints.json` lists them.
 const AWS_OWN_REGIONS: &[&str] = &[
     "af-south-1",
@@ -57,18 +64,21 @@ const AWS_OWN_REGIONS: &[&str] = &[
 const fn regions(cloud: ProviderType) -> &'static [Row] {
     match cloud {
         ProviderType::Aws => AWS_REGIONS,
+        ProviderType::Docker => DOCKER_REGIONS,
     }
 }
 
 const fn own_regions(cloud: ProviderType) -> &'static [&'static str] {
     match cloud {
         ProviderType::Aws => AWS_OWN_REGIONS,
+        ProviderType::Docker => DOCKER_OWN_REGIONS,
     }
 }
 
 const fn machine_types(cloud: ProviderType) -> &'static [Row] {
     match cloud {
         ProviderType::Aws => AWS_MACHINE_TYPES,
+        ProviderType::Docker => DOCKER_MACHINE_TYPES,
     }
 }
 
@@ -84,6 +94,14 @@ pub(crate) fn provider_region(cloud: ProviderType, name: &str) -> Result<&'stati
         let own = own_regions(cloud).first().copied().unwrap_or_default();
         format!("`{name}` is no region of `{cloud}`: expected {}, or the cloud's own name such as `{own}`", known.join(", "))
     })
+}
+
+/// The cloud's region where it has but one, so that a name of a region need not say which.
+pub(crate) fn only_region(cloud: ProviderType) -> Option<&'static str> {
+    match own_regions(cloud) {
+        [only] => Some(only),
+        _ => None,
+    }
 }
 
 /// The cloud's own machine type for a name: ours is translated, any other is taken for the cloud's own.

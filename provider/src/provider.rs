@@ -8,7 +8,7 @@ use tf_provider::{Diagnostics, Model, Value};
 use crate::backup::BackupResource;
 use crate::cluster::ClusterResource;
 use crate::configured::Configured;
-use crate::connect::{Aws, CloudSettings};
+use crate::connect::{Aws, CloudSettings, Docker};
 use crate::ids::LONGEST_SCOPE_NAME;
 use crate::names::check_label;
 use crate::region::RegionResource;
@@ -33,6 +33,10 @@ pub(crate) struct ProviderModel {
     /// environment says it all.
     #[block]
     pub(crate) aws: Value<Aws>,
+    /// Settings for Docker. Names and meanings are those of the `kreuzwerker/docker` provider where it has them. Not needed where
+    /// the environment and the Docker CLI's contexts say it all.
+    #[block]
+    pub(crate) docker: Value<Docker>,
 }
 
 fn environment(name: &str) -> Result<(), String> {
@@ -63,7 +67,7 @@ impl tf_provider::Provider for Inferadb {
         _cx: &tf_provider::ConfigureContext,
         config: ProviderModel,
     ) -> Result<Arc<Configured>, Diagnostics> {
-        let clouds = CloudSettings::new(&config.aws)?;
+        let clouds = CloudSettings::new(&config.aws, &config.docker)?;
         Ok(Arc::new(Configured::new(config.environment, config.allowed_account_ids, config.default_tags, clouds)))
     }
 

@@ -35,8 +35,16 @@ pub struct ClusterState {
     pub api_security_group_id: String,
     /// API load balancer id (ARN on AWS).
     pub api_load_balancer_id: String,
-    /// DNS name or address of the API load balancer; empty while there is none.
+    /// Where the Kubernetes API is reached: DNS name or address of the API load balancer, with `:PORT` where that is not
+    /// 6443; empty while there is none.
     pub api_address: String,
+    /// Where the nodes reach it, in the same form, where that is another address.
+    #[serde(default)]
+    pub internal_api_address: Option<String>,
+    /// Where the Talos API is reached through the load balancer, as `HOST:PORT`, where that is not port 50000 of
+    /// `api_address`.
+    #[serde(default)]
+    pub talos_api_address: Option<String>,
     /// What control-plane nodes are registered with: 6443, then 50000.
     pub api_target_group_ids: Vec<String>,
     /// Who may reach the Kubernetes API (6443), as found, sorted.
@@ -131,6 +139,8 @@ pub struct Machine {
     pub private_ip: Option<Ipv4Addr>,
     /// Public address.
     pub public_ip: Option<Ipv4Addr>,
+    /// Where its Talos API is reached, as `HOST:PORT`, where that is not port 50000 of its public or private address.
+    pub talos_address: Option<String>,
     /// Whose secrets it booted with.
     pub bundle_fingerprint: String,
     /// All its tags (also those that [`crate::Cloud::tag_machine`] set).

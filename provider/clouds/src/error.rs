@@ -19,6 +19,14 @@ pub enum Error {
         /// What the chain said.
         message: String,
     },
+    /// Nobody answers where the cloud should be.
+    #[error("{endpoint} does not answer: {message}")]
+    Unreachable {
+        /// What was asked, with its address.
+        endpoint: String,
+        /// What was seen, and what to do.
+        message: String,
+    },
     /// A setting of the connection cannot be used.
     #[error("`{setting}`: {message}")]
     Settings {

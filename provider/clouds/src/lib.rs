@@ -8,10 +8,14 @@ pub mod aws;
 mod backup;
 mod cloud;
 mod cluster;
+pub mod docker;
 mod error;
+mod pace;
 mod place;
 mod region;
 mod root;
+mod snapshot;
+mod tags;
 
 pub use backup::{BackupSpec, BackupState, ReplicaSpec, ReplicaState};
 pub use cloud::{Cloud, Observer};

@@ -8,16 +8,19 @@ use std::str::FromStr;
 pub enum ProviderType {
     /// Amazon Web Services.
     Aws,
+    /// A Docker engine.
+    Docker,
 }
 
 impl ProviderType {
     /// Every cloud, in the order in which they are listed to users.
-    pub const ALL: &[Self] = &[Self::Aws];
+    pub const ALL: &[Self] = &[Self::Aws, Self::Docker];
 
     /// The name users write (`provider_type = "aws"`).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::Docker => "docker",
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct RegionSpec {
     pub ingress_allowed_cidrs: Vec<Ipv4Net>,
     /// DNS record of the ingress load balancer.
     pub dns: Option<DnsSpec>,
+    /// Ports on the host by the ingress load balancer's own (80, 443), where the cloud publishes them on one.
+    pub ports: BTreeMap<u16, u16>,
     /// Tags on everything, besides those that the crate needs itself.
     pub tags: BTreeMap<String, String>,
 }
@@ -111,6 +113,9 @@ pub struct IngressState {
     pub target_group_ids: Vec<String>,
     /// Who may reach ports 80 and 443, as found (those open on both), sorted.
     pub allowed_cidrs: Vec<Ipv4Net>,
+    /// Ports on the host by the load balancer's own, as found.
+    #[serde(default)]
+    pub ports: BTreeMap<u16, u16>,
 }
 
 /// The DNS record.

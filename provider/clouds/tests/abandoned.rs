@@ -58,6 +58,7 @@ async fn what_was_dropped_is_gone_on_from() {
         zones: Vec::new(),
         ingress_allowed_cidrs: vec!["0.0.0.0/0".parse().unwrap()],
         dns: None,
+        ports: BTreeMap::new(),
         tags: BTreeMap::new(),
     };
     let (region, region_claim) = until_done("region", |cloud, claim| {

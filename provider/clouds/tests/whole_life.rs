@@ -54,6 +54,7 @@ fn region_spec(name: &str, cidr: &str) -> RegionSpec {
             failover: Some(Failover::Primary),
             health_check: Some(HealthCheckSpec { path: "/healthz".to_owned(), failure_threshold: 3, request_interval: 10 }),
         }),
+        ports: BTreeMap::new(),
         tags: team("platform"),
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Every check passes while a value that it needs is unknown, and is made again when it is known.
 
-use clouds::{Kind, Root};
+use clouds::{Kind, ProviderType, Root};
 use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value, path};
 
 use super::checks;
 use super::model::{BackupModel, Replica};
 use super::state::{member_id, remake, replica_name};
+use crate::abilities;
 use crate::claims::{self, Decision, READY, Remake, UNFINISHED};
 use crate::configured::{Configured, Connection};
 use crate::diagnostics;
@@ -32,6 +33,12 @@ pub(super) fn validate(config: &BackupModel, diagnostics: &mut Diagnostics) {
         );
     }
     let region = config.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok());
+    if let Some(region) = &region
+        && !abilities::of(region.place.provider_type).durable_stores
+    {
+        lacking(region.place.provider_type, config, diagnostics);
+        return;
+    }
     if let (Some(region), Some(replica)) = (region, config.replica.known())
         && let Some(word) = replica.provider_region.as_str()
     {
@@ -46,6 +53,22 @@ pub(super) fn validate(config: &BackupModel, diagnostics: &mut Diagnostics) {
                     .at(at()),
             ),
             Ok(_) => {}
+        }
+    }
+}
+
+/// What a store without rules and copies cannot be asked for.
+fn lacking(cloud: ProviderType, config: &BackupModel, diagnostics: &mut Diagnostics) {
+    let why = "Its backup stores keep one version of each object until it is deleted, in one place.";
+    for (asked, attribute) in [
+        (!config.noncurrent_days.is_null(), path!("noncurrent_days")),
+        (!config.abort_incomplete_days.is_null(), path!("abort_incomplete_days")),
+        (!config.archive_after_days.is_null(), path!("archive_after_days")),
+        (!config.retention_days.is_null(), path!("retention_days")),
+        (!config.replica.is_null(), path!("replica")),
+    ] {
+        if asked {
+            diagnostics.push(abilities::lacking(cloud, attribute, why));
         }
     }
 }
@@ -73,6 +96,12 @@ pub(super) async fn create(
     let Some(connection) = cx.provider.cloud_if_known(&id.region.place).await? else { return Ok(Remake::default()) };
     plan.account_id = connection.account_id.as_str().into();
     announce(cx, &connection, &id).await?;
+    if !abilities::of(id.region.place.provider_type).durable_stores {
+        cx.warn(Diagnostic::warning("This backup store is for trying the backup out").detail(
+            "It is a container with a volume: no TLS, no encryption at rest, no versions of objects, and no second place. Whoever \
+             can use the Docker engine can read its keys.",
+        ));
+    }
     Ok(remake(&id))
 }
 

@@ -4,6 +4,7 @@ use clouds::{BackupSpec, BackupState, Claim, ReplicaSpec, ReplicaState};
 use tf_provider::{Diagnostic, Value, path};
 
 use super::model::{BackupModel, Replica};
+use crate::abilities;
 use crate::claims::{READY, Remake};
 use crate::ids::{MemberId, RegionId};
 use crate::names;
@@ -72,8 +73,9 @@ pub(super) fn url(id: &MemberId, host: &str) -> Value<String> {
         return Value::Null;
     }
     let RegionId { environment, place, name } = &id.region;
-    format!("blobstore://@{host}/{environment}-{name}?bucket={}&region={}&secure_connection=1", id.name, place.provider_region)
-        .into()
+    let secure = u8::from(abilities::of(place.provider_type).durable_stores);
+    let (bucket, region) = (&id.name, &place.provider_region);
+    format!("blobstore://@{host}/{environment}-{name}?bucket={bucket}&region={region}&secure_connection={secure}").into()
 }
 
 /// The model of a backup store under way or just made: the plan, with what only the cloud knows.
@@ -94,15 +96,18 @@ pub(super) fn filled(id: &MemberId, plan: &BackupModel, found: &BackupState, cla
 /// The model of a backup store that was read: the row, with what the cloud shows.
 pub(super) fn refreshed(id: &MemberId, row: &BackupModel, found: &BackupState, status: &str) -> BackupModel {
     let count = |days: Option<u32>| Value::from(days.map(i64::from));
-    let drift = if status == READY { drift(found) } else { Vec::new() };
+    let durable = abilities::of(id.region.place.provider_type).durable_stores;
+    let drift = if status == READY && durable { drift(found) } else { Vec::new() };
+    // What a store has no rules for stays as it is asked for.
+    let kept = |days: Option<u32>, row: &Value<i64>| if durable { count(days) } else { row.clone() };
     BackupModel {
         status: status.into(),
         drift: Value::Known(drift.into_iter().map(Value::from).collect()),
         bucket: found.bucket.as_str().into(),
         host: text(&found.host),
         url: url(id, &found.host),
-        noncurrent_days: count(found.noncurrent_days),
-        abort_incomplete_days: count(found.abort_incomplete_days),
+        noncurrent_days: kept(found.noncurrent_days, &row.noncurrent_days),
+        abort_incomplete_days: kept(found.abort_incomplete_days, &row.abort_incomplete_days),
         archive_after_days: count(found.archive_after_days),
         retention_days: count(found.retention_days),
         replica: found_replica(id, &row.replica, found.replica.as_ref()),

@@ -22,7 +22,7 @@ pub(super) fn identity(bundle: &Bundle) -> Result<Identity, Diagnostics> {
 pub(super) fn for_row(model: &ClusterModel, bundle: &Bundle) -> Result<(String, String), Diagnostics> {
     let name = model.name.as_str().unwrap_or_default();
     let server = model.endpoint.as_str().unwrap_or_default();
-    let api = super::render::host(server).to_owned();
+    let api = model.talos_endpoint.as_str().unwrap_or(super::render::host(server)).to_owned();
     let nodes: Vec<String> = model
         .nodes
         .known()

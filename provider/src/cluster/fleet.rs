@@ -68,7 +68,7 @@ pub(super) fn ids_of(machines: &Machines, role: MachineRole) -> Vec<String> {
 }
 
 pub(super) fn addresses<'m>(machines: impl IntoIterator<Item = &'m Machine>) -> Vec<String> {
-    machines.into_iter().filter_map(address).map(|address| address.to_string()).collect()
+    machines.into_iter().filter_map(address).collect()
 }
 
 pub(super) fn control_plane(machines: &Machines) -> Vec<String> {
@@ -76,7 +76,7 @@ pub(super) fn control_plane(machines: &Machines) -> Vec<String> {
 }
 
 pub(super) fn reach(machine: &Machine) -> Result<String, Diagnostics> {
-    address(machine).map(|address| address.to_string()).ok_or_else(|| {
+    address(machine).ok_or_else(|| {
         Diagnostic::error(format!("Machine `{}` has no address", machine.id))
             .detail("It was stopped, or lost its network interface.")
             .into()

@@ -1,7 +1,6 @@
 //! Which machines stay, which are made, which go: desired nodes against what the cloud shows.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use clouds::{Machine, MachineStatus};
 
@@ -43,9 +42,10 @@ pub(super) fn reconcile(
     result
 }
 
-/// Where a node's Talos API is reached: its public address where it has one.
-pub(super) fn address(machine: &Machine) -> Option<Ipv4Addr> {
-    machine.public_ip.or(machine.private_ip)
+/// Where a node's Talos API is reached: where the cloud publishes it, else at its public address, else at its private one.
+pub(super) fn address(machine: &Machine) -> Option<String> {
+    let own = || machine.public_ip.or(machine.private_ip).map(|address| address.to_string());
+    machine.talos_address.clone().or_else(own)
 }
 
 #[cfg(test)]
@@ -82,6 +82,7 @@ mod tests {
             status: MachineStatus::Running,
             private_ip: None,
             public_ip: None,
+            talos_address: None,
             bundle_fingerprint: bundle.to_owned(),
             tags: BTreeMap::new(),
         }

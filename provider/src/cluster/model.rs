@@ -99,9 +99,15 @@ pub(crate) struct ClusterModel {
     /// Id of the nodes' security group, or of what the cloud has for it.
     #[attr(computed)]
     pub(crate) security_group_id: Value<String>,
-    /// Kubernetes API endpoint, `https://ADDRESS:6443`.
+    /// Kubernetes API endpoint, `https://ADDRESS:6443`. On Docker it is published on a port of the host, which stands in it.
     #[attr(computed)]
     pub(crate) endpoint: Value<String>,
+    /// Kubernetes API endpoint as the nodes reach it, where that is another than `endpoint`.
+    #[attr(computed)]
+    pub(crate) internal_endpoint: Value<String>,
+    /// Where the Talos API is reached: a host name or address, with `:PORT` where that is not 50000.
+    #[attr(computed)]
+    pub(crate) talos_endpoint: Value<String>,
     /// Every node by name (`control-plane-0`, `POOL-0`, …): what it is and what a plan changes on it.
     #[attr(computed)]
     pub(crate) nodes: Value<BTreeMap<String, Value<Node>>>,

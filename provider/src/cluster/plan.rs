@@ -13,6 +13,7 @@ use super::model::{ClusterModel, Node};
 use super::record::{ClusterPrivate, pool_value, role_name};
 use super::render::Blueprint;
 use super::site::{other_environment, parse_region_id, region_root};
+use crate::abilities;
 use crate::claims::{self, Decision, Remake};
 use crate::configured::{Configured, Connection};
 use crate::diagnostics;
@@ -52,6 +53,27 @@ pub(super) fn validate(config: &ClusterModel, diagnostics: &mut Diagnostics) {
         }
     }
     ranges(config, None, diagnostics);
+    lacking(config, diagnostics);
+}
+
+/// What the region's cloud does not have.
+fn lacking(config: &ClusterModel, diagnostics: &mut Diagnostics) {
+    let Some(cloud) = config.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok()).map(|id| id.place.provider_type)
+    else {
+        return;
+    };
+    if abilities::of(cloud).firewall {
+        return;
+    }
+    let why = "It publishes ports on the host's loopback address, where whoever uses the host reaches them.";
+    for (asked, attribute) in [
+        (!config.kubernetes_api_allowed_cidrs.is_null(), path!("kubernetes_api_allowed_cidrs")),
+        (!config.talos_api_allowed_cidrs.is_null(), path!("talos_api_allowed_cidrs")),
+    ] {
+        if asked {
+            diagnostics.push(abilities::lacking(cloud, attribute, why));
+        }
+    }
 }
 
 /// The attributes of all patch lists, each with its place in the configuration.

@@ -11,7 +11,7 @@ use super::desired::node_name;
 use super::machines::address;
 use super::model::{ClusterModel, Node};
 use super::record::{ClusterPrivate, node_of};
-use super::render::endpoint;
+use super::render::note_endpoints;
 use super::site::parse_region_id;
 use crate::claims;
 use crate::configured::Configured;
@@ -50,9 +50,7 @@ pub(super) async fn read(
     state.status = claims::status(root).into();
     state.security_group_id = own.security_group_id.as_str().into();
     state.tags_all = crate::tags::as_found(&state.tags_all, &own.tags);
-    if !own.api_address.is_empty() {
-        state.endpoint = endpoint(&own.api_address).into();
-    }
+    note_endpoints(&mut state, &own);
     state.nodes = nodes(cx, private.as_ref(), &state, &machines).await.into();
     Ok(Some((state, private)))
 }
@@ -109,7 +107,7 @@ async fn versions(
     let by_address: BTreeMap<String, &str> = machines
         .iter()
         .filter(|machine| machine.status != MachineStatus::Stopped)
-        .filter_map(|machine| Some((address(machine)?.to_string(), machine.id.as_str())))
+        .filter_map(|machine| Some((address(machine)?, machine.id.as_str())))
         .collect();
     let answers = clients.each(by_address.keys(), NODE_DEADLINE, |client| async move { client.version().await }).await;
     let mut versions = BTreeMap::new();

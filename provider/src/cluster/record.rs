@@ -45,9 +45,7 @@ impl<'a> Record<'a> {
     pub(super) fn cluster(&self, state: &ClusterState) {
         self.change(|model, _| {
             model.security_group_id = state.security_group_id.clone().into();
-            if !state.api_address.is_empty() {
-                model.endpoint = super::render::endpoint(&state.api_address).into();
-            }
+            super::render::note_endpoints(model, state);
         });
     }
 

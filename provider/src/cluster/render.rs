@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clouds::{Cloud, MachineRole, UserDataTooLarge};
+use clouds::{Cloud, ClusterState, MachineRole, UserDataTooLarge};
 use sha2::{Digest, Sha256};
 use talos::config::{ClusterInput, MachineConfig, NodeInput, Role, generate};
 use talos::patch::Patch;
@@ -19,14 +19,26 @@ const LONG_HOST: &str = "inferadb-environment-region-cluster-api-0123456789abcde
 /// Node label that says which entry of the row's `nodes` a node is, `general-0` for example: its name is the cloud's.
 pub(super) const NODE_LABEL: &str = "inferadb.com/node";
 
-/// `https://HOST:6443`
-pub(super) fn endpoint(host: &str) -> String {
-    format!("https://{host}:6443")
+/// `https://HOST:6443`, or with the port that the address names.
+pub(super) fn endpoint(address: &str) -> String {
+    if address.contains(':') { format!("https://{address}") } else { format!("https://{address}:6443") }
 }
 
 /// The host of an endpoint.
 pub(super) fn host(endpoint: &str) -> &str {
-    endpoint.trim_start_matches("https://").trim_end_matches(":6443")
+    let address = endpoint.trim_start_matches("https://");
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
+}
+
+/// The row's ways to a cluster's APIs, from what stands.
+pub(super) fn note_endpoints(model: &mut ClusterModel, own: &ClusterState) {
+    if own.api_address.is_empty() {
+        return;
+    }
+    let outside = endpoint(&own.api_address);
+    model.talos_endpoint = own.talos_api_address.as_deref().unwrap_or(host(&outside)).into();
+    model.internal_endpoint = own.internal_api_address.as_deref().map(endpoint).into();
+    model.endpoint = outside.into();
 }
 
 /// What the configs of all nodes share, secrets excepted.
@@ -46,8 +58,11 @@ impl Blueprint<'_> {
     pub(super) fn facts(model: &ClusterModel) -> Option<Facts> {
         let talos_version = TalosVersion::parse(model.talos_version.as_str()?).ok()?;
         let contract = TalosVersion::parse(model.config_contract.as_str()?).ok()?;
-        let endpoint = model.endpoint.as_str().map_or_else(|| endpoint(LONG_HOST), str::to_owned);
-        let cert_sans = std::iter::once(host(&endpoint).to_owned()).chain(strings(&model.cert_sans)?).collect();
+        let outside = model.endpoint.as_str().map_or_else(|| endpoint(LONG_HOST), str::to_owned);
+        let inside = model.internal_endpoint.as_str().map(str::to_owned);
+        let own = std::iter::once(&outside).chain(&inside).map(|endpoint| host(endpoint).to_owned());
+        let cert_sans = own.chain(strings(&model.cert_sans)?).collect();
+        let endpoint = inside.unwrap_or(outside);
         Some(Facts {
             input: ClusterInput {
                 cluster_name: model.name.as_str()?.to_owned(),

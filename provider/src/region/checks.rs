@@ -1,5 +1,7 @@
 //! Checks of single attributes, made in every plan as soon as their value is known.
 
+use std::collections::BTreeMap;
+
 use clouds::ProviderType;
 use tf_provider::Value;
 
@@ -52,6 +54,25 @@ pub(super) fn zones(zones: &[Value<String>]) -> Checked {
         if known[..place].contains(zone) {
             return Err(format!("zone `{zone}` is given twice"));
         }
+    }
+    Ok(())
+}
+
+pub(super) fn ports(ports: &BTreeMap<String, Value<i64>>) -> Checked {
+    for (inside, outside) in ports {
+        if !["80", "443"].contains(&inside.as_str()) {
+            return Err(format!("the ingress load balancer has no port `{inside}`: expected `80` or `443`"));
+        }
+        if let Some(outside) = outside.known()
+            && !(1..=65_535).contains(outside)
+        {
+            return Err(format!("{outside} is no port: expected 1 to 65535"));
+        }
+    }
+    let mut taken: Vec<&i64> = ports.values().filter_map(Value::known).collect();
+    taken.sort_unstable();
+    if let Some((twice, _)) = taken.iter().zip(taken.iter().skip(1)).find(|(one, next)| one == next) {
+        return Err(format!("port {twice} of the host is given twice"));
     }
     Ok(())
 }

@@ -37,6 +37,10 @@ impl Resource for RegionResource {
         &model.timeouts
     }
 
+    fn validate(&self, config: &RegionModel, diagnostics: &mut Diagnostics) {
+        plan::lacking(config, diagnostics);
+    }
+
     async fn plan_create(
         &self,
         cx: &PlanContext<Configured>,

@@ -20,7 +20,7 @@ pub(crate) struct RegionModel {
     /// too, unless `provider_region` does: `nyc1` (us-east-1), `sfo1` (us-west-1) and `lon1` (eu-west-2).
     #[attr(required, requires_replace, validate = checks::name)]
     pub(crate) name: Value<String>,
-    /// The cloud: `aws`.
+    /// The cloud: `aws` or `docker`.
     #[attr(required, requires_replace, validate = checks::provider_type)]
     pub(crate) provider_type: Value<String>,
     /// The cloud's own name of its region, such as `us-east-1`, or one of ours (`nyc1`, `sfo1`, `lon1`). The one that `name`
@@ -38,6 +38,10 @@ pub(crate) struct RegionModel {
     /// IPv4 address ranges that may reach ports 80 and 443 of the ingress load balancer. Everybody unless given.
     #[attr(optional, computed, validate = checks::allowed_cidrs)]
     pub(crate) ingress_allowed_cidrs: Value<Vec<Value<String>>>,
+    /// Ports of the host by the ingress load balancer's own, `80` and `443`, where the cloud publishes them on a host (Docker).
+    /// `{ "80" = 8080, "443" = 8443 }` there unless given.
+    #[attr(optional, computed, validate = checks::ports)]
+    pub(crate) ports: Value<BTreeMap<String, Value<i64>>>,
     /// Tags on everything that belongs to the region, besides the provider's `default_tags`. Of two with one key, these win.
     #[attr(optional, validate = crate::tags::check)]
     pub(crate) tags: Value<BTreeMap<String, Value<String>>>,

@@ -8,12 +8,33 @@ use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value, path};
 
 use super::model::RegionModel;
 use super::state::{EVERYBODY, fqdn, obstacle, remake, same_members, strings};
+use crate::abilities;
 use crate::claims::{self, Decision, READY, Remake};
 use crate::configured::{Configured, Connection};
 use crate::diagnostics;
 use crate::ids::RegionId;
 use crate::names;
 use crate::networks;
+
+/// Where the host publishes the ingress load balancer's ports unless told.
+const DEFAULT_PORTS: [(&str, i64); 2] = [("443", 8443), ("80", 8080)];
+
+/// What the cloud does not have.
+pub(super) fn lacking(config: &RegionModel, diagnostics: &mut Diagnostics) {
+    let Some(cloud) = config.provider_type.as_str().and_then(|name| name.parse::<ProviderType>().ok()) else { return };
+    let has = abilities::of(cloud);
+    if !has.dns && !config.dns.is_null() {
+        diagnostics.push(abilities::lacking(cloud, path!("dns"), "It has no public DNS, and so no records and no failover."));
+    }
+    if !has.firewall && !config.ingress_allowed_cidrs.is_null() {
+        let why = "It publishes ports on the host's loopback address, where whoever uses the host reaches them.";
+        diagnostics.push(abilities::lacking(cloud, path!("ingress_allowed_cidrs"), why));
+    }
+    if !has.published_ports && !config.ports.is_null() {
+        let why = "Its load balancers have addresses of their own, and listen on 80 and 443.";
+        diagnostics.push(abilities::lacking(cloud, path!("ports"), why));
+    }
+}
 
 /// How many zones a region has unless told.
 const DEFAULT_ZONES: usize = 3;
@@ -89,6 +110,15 @@ fn foresee(provider: &Configured, config: &RegionModel, plan: &mut RegionModel) 
     if config.ingress_allowed_cidrs.is_null() {
         plan.ingress_allowed_cidrs = Value::Known(vec![EVERYBODY.into()]);
     }
+    if config.ports.is_null()
+        && let Some(cloud) = config.provider_type.as_str().and_then(|name| name.parse::<ProviderType>().ok())
+    {
+        plan.ports = if abilities::of(cloud).published_ports {
+            Value::Known(DEFAULT_PORTS.into_iter().map(|(inside, outside)| (inside.to_owned(), outside.into())).collect())
+        } else {
+            Value::Null
+        };
+    }
 }
 
 /// Which cloud region the configuration means, or `None` while it is not known.
@@ -102,6 +132,9 @@ fn place(config: &RegionModel) -> Result<Option<Place>, Diagnostic> {
         Value::Known(region) => names::provider_region(provider_type, region)
             .map_err(|problem| Diagnostic::error("Invalid `provider_region`").detail(problem).at(path!("provider_region")))?,
         Value::Null => {
+            if let Some(only) = names::only_region(provider_type) {
+                return Ok(Some(Place { provider_type, provider_region: only.to_owned() }));
+            }
             let Some(name) = config.name.as_str() else { return Ok(None) };
             names::provider_region(provider_type, name).map_err(|problem| {
                 Diagnostic::error("Unknown region name")

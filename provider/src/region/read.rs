@@ -60,6 +60,7 @@ pub(super) fn blank(id: &RegionId, provider_region: Value<String>) -> RegionMode
         cidr_block: Value::Null,
         zones: Value::Null,
         ingress_allowed_cidrs: Value::Null,
+        ports: Value::Null,
         tags: Value::Null,
         id: id.to_string().into(),
         claim: Value::Null,

@@ -24,6 +24,7 @@ pub(super) fn spec(id: &RegionId, plan: &RegionModel) -> Result<RegionSpec, Diag
         zones: strings(&plan.zones).ok_or_else(|| unknown("zones"))?,
         ingress_allowed_cidrs: allowed_cidrs(plan)?,
         dns: dns_spec(&plan.dns)?,
+        ports: ports(plan)?,
         tags: tags::plain(&plan.tags_all).ok_or_else(|| unknown("tags_all"))?,
     })
 }
@@ -34,6 +35,16 @@ fn allowed_cidrs(plan: &RegionModel) -> Result<Vec<Ipv4Net>, Diagnostic> {
         .iter()
         .map(|text| networks::parse(text).map_err(|problem| Diagnostic::error(problem).at(path!("ingress_allowed_cidrs"))))
         .collect()
+}
+
+/// Ports of the host by those of the ingress load balancer.
+fn ports(plan: &RegionModel) -> Result<BTreeMap<u16, u16>, Diagnostic> {
+    if plan.ports.is_null() {
+        return Ok(BTreeMap::new());
+    }
+    let given = plan.ports.known().ok_or_else(|| unknown("ports"))?;
+    let port = |inside: &String, outside: &Value<i64>| Some((inside.parse().ok()?, u16::try_from(*outside.known()?).ok()?));
+    given.iter().map(|(inside, outside)| port(inside, outside).ok_or_else(|| unknown("ports"))).collect()
 }
 
 fn dns_spec(block: &Value<Dns>) -> Result<Option<DnsSpec>, Diagnostic> {
@@ -120,6 +131,7 @@ pub(super) fn refreshed(row: &RegionModel, found: &RegionState, status: &str) ->
         subnet_ids: subnet_ids(found),
         ingress_address: ingress_address(found),
         ingress_allowed_cidrs: found_cidrs(row, found),
+        ports: found_ports(row, found),
         dns: found_dns(&row.dns, found.dns.as_ref()),
         fqdn: found.dns.as_ref().map(|dns| dns.fqdn.clone()).into(),
         tags_all: tags::as_found(&row.tags_all, &found.tags),
@@ -135,6 +147,15 @@ fn found_cidrs(row: &RegionModel, found: &RegionState) -> Value<Vec<Value<String
         return row.ingress_allowed_cidrs.clone();
     }
     Value::Known(there.into_iter().map(Value::Known).collect())
+}
+
+fn found_ports(row: &RegionModel, found: &RegionState) -> Value<BTreeMap<String, Value<i64>>> {
+    match &found.ingress {
+        Some(ingress) if !ingress.ports.is_empty() => {
+            Value::Known(ingress.ports.iter().map(|(inside, outside)| (inside.to_string(), i64::from(*outside).into())).collect())
+        }
+        _ => row.ports.clone(),
+    }
 }
 
 fn found_dns(row: &Value<Dns>, found: Option<&DnsState>) -> Value<Dns> {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Aws;
 use super::failure::{Class, Failure};
+pub(super) use crate::pace::Pace;
 
 /// Retries of one call unless the user says otherwise; AWS' own Terraform provider has the same number.
 const RETRIES: u32 = 25;
@@ -155,30 +156,6 @@ pub(super) fn back_off(tries: u32, class: Class) -> Duration {
     let first = if class == Class::Throttled { Duration::from_millis(500) } else { Duration::from_millis(200) };
     let pause = first.saturating_mul(1 << tries.saturating_sub(1).min(10)).min(LONGEST);
     pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())
-}
-
-/// Pauses between looks at something that takes its time: short at first, then growing.
-pub(super) struct Pace {
-    next: Duration,
-    longest: Duration,
-    deadline: Instant,
-}
-
-impl Pace {
-    /// Looks end after `limit`.
-    pub(super) fn new(limit: Duration, longest: Duration) -> Self {
-        Self { next: Duration::from_millis(200), longest, deadline: Instant::now() + limit }
-    }
-
-    /// Waits for the next look; `false` when the time is up.
-    pub(super) async fn wait(&mut self) -> bool {
-        if Instant::now() >= self.deadline {
-            return false;
-        }
-        tokio::time::sleep(self.next.mul_f64(0.75 + 0.5 * rand::random::<f64>())).await;
-        self.next = self.next.mul_f64(1.5).min(self.longest);
-        true
-    }
 }
 
 #[cfg(test)]

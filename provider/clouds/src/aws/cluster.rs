@@ -265,6 +265,8 @@ async fn read_root(aws: &Aws, root: &Root, age: Duration) -> Result<ClusterState
         api_security_group_id: api_id.to_owned(),
         api_load_balancer_id: balancer.as_ref().map(balancer::arn_of).unwrap_or_default().to_owned(),
         api_address: balancer.as_ref().and_then(|b| b.dns_name()).unwrap_or_default().to_owned(),
+        internal_api_address: None,
+        talos_api_address: None,
         api_target_group_ids: found.iter().filter_map(|group| group.target_group_arn()).map(str::to_owned).collect(),
         kubernetes_api_allowed_cidrs: api.map(|group| firewall::ranges_of(group, KUBERNETES)).unwrap_or_default(),
         talos_api_allowed_cidrs: talos,

@@ -14,9 +14,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::Aws;
 use super::call::Api;
 use super::failure::Failure;
-use super::snapshot::Snapshot;
+
 use super::tags;
 use crate::Result;
+use crate::snapshot::Snapshot;
 
 /// How long a read serves later callers: one refresh of a large state, no more.
 pub(super) const SHARED: Duration = Duration::from_secs(15);

@@ -49,6 +49,7 @@ fn machine(instance: &Instance) -> Option<Machine> {
         status: status(instance),
         private_ip: instance.private_ip_address().and_then(|address| address.parse().ok()),
         public_ip: instance.public_ip_address().and_then(|address| address.parse().ok()),
+        talos_address: None,
         bundle_fingerprint: tags.get(tags::BUNDLE).cloned().unwrap_or_default(),
         tags,
     })
@@ -78,7 +79,7 @@ pub(super) async fn list(aws: &Aws, root_id: &str, age: Duration) -> Result<Vec<
 
 /// Makes one machine, or finds the one that an earlier try has made, and waits until it runs.
 pub(super) async fn create(aws: &Aws, scope: &Scope, cluster: &str, state: &ClusterState, spec: &MachineSpec) -> Result<Machine> {
-    let name = naming::machine(spec.role, &spec.pool, spec.index);
+    let name = tags::machine_name(spec.role, &spec.pool, spec.index);
     let object = format!("machine `{name}` of cluster `{cluster}`");
     let standing = of_cluster(aws, scope, cluster, FRESH).await?.into_iter().find(|machine| {
         (machine.role, &machine.pool, machine.index) == (spec.role, &spec.pool, spec.index)
@@ -143,10 +144,10 @@ impl<'a> Request<'a> {
             code: "UserDataTooLarge".to_owned(),
             message: error.to_string(),
         })?;
-        let name = naming::machine(spec.role, &spec.pool, spec.index);
+        let name = tags::machine_name(spec.role, &spec.pool, spec.index);
         let display = format!("{}-{}-{cluster}-{name}", scope.environment, scope.region);
         let mut tags = tags::of_cluster(scope, cluster, &display, &spec.tags);
-        tags.insert(tags::ROLE.to_owned(), naming::role_name(spec.role).to_owned());
+        tags.insert(tags::ROLE.to_owned(), tags::role_name(spec.role).to_owned());
         tags.insert(tags::POOL.to_owned(), spec.pool.clone());
         tags.insert(tags::INDEX.to_owned(), spec.index.to_string());
         tags.insert(tags::BUNDLE.to_owned(), spec.bundle_fingerprint.clone());

@@ -30,7 +30,6 @@ mod replication;
 mod roots;
 mod routes;
 mod settings;
-mod snapshot;
 mod subnets;
 mod tags;
 mod user_data;

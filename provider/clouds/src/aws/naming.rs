@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::tags::role_name;
 use crate::{MachineRole, Scope};
 
 /// Hex digits of a hash over the parts; a part cannot run into its neighbour.
@@ -53,22 +54,6 @@ pub(super) fn ingress_group(scope: &Scope) -> String {
 /// and what takes its place has another.
 pub(super) fn machine_token(root_id: &str, role: MachineRole, pool: &str, index: u32, replaces: &str) -> String {
     digest(&["machine", root_id, role_name(role), pool, &index.to_string(), replaces], 64)
-}
-
-/// The value of the role tag.
-pub(super) const fn role_name(role: MachineRole) -> &'static str {
-    match role {
-        MachineRole::ControlPlane => "control-plane",
-        MachineRole::Worker => "worker",
-    }
-}
-
-/// How a machine is called in messages and in its `Name` tag.
-pub(super) fn machine(role: MachineRole, pool: &str, index: u32) -> String {
-    match role {
-        MachineRole::ControlPlane => format!("control-plane-{index}"),
-        MachineRole::Worker => format!("{pool}-{index}"),
-    }
 }
 
 #[cfg(test)]

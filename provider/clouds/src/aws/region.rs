@@ -1,6 +1,6 @@
 //! A region as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -126,6 +126,7 @@ fn ingress_state(balancer: &LoadBalancer, group: &str, target_groups: &[String])
         security_group_id: group.to_owned(),
         target_group_ids: target_groups.to_vec(),
         allowed_cidrs: Vec::new(),
+        ports: BTreeMap::new(),
     }
 }
 

@@ -1,42 +1,9 @@
-//! The tags that make things findable, and their form in each service's API.
-
-use std::collections::BTreeMap;
+//! Tags as AWS has them: the keys that only it needs, and their form in each service's API.
 
 use crate::{Claim, Kind, Scope};
 
-/// Tags by key.
-pub(super) type Tags = BTreeMap<String, String>;
+pub(super) use crate::tags::*;
 
-/// Every key of ours starts with it.
-pub(super) const PREFIX: &str = "inferadb.com/";
-/// The provider's environment.
-pub(super) const ENVIRONMENT: &str = "inferadb.com/environment";
-/// The InferaDB region.
-pub(super) const REGION: &str = "inferadb.com/region";
-/// On roots: what they are the root of.
-pub(super) const KIND: &str = "inferadb.com/kind";
-/// On roots: the resource's name.
-pub(super) const NAME: &str = "inferadb.com/name";
-/// On roots: who may act on them.
-pub(super) const CLAIM: &str = "inferadb.com/claim";
-/// On roots: `unfinished` or `finished`.
-pub(super) const STATE: &str = "inferadb.com/state";
-/// On roots: a refresh has seen it.
-pub(super) const IN_STATE: &str = "inferadb.com/in-state";
-/// On roots: when it was made, in milliseconds since 1970, for telling the older of two.
-pub(super) const CREATED: &str = "inferadb.com/created";
-/// On everything made for a cluster.
-pub(super) const CLUSTER: &str = "inferadb.com/cluster";
-/// On machines.
-pub(super) const ROLE: &str = "inferadb.com/role";
-/// On machines.
-pub(super) const POOL: &str = "inferadb.com/pool";
-/// On machines.
-pub(super) const INDEX: &str = "inferadb.com/index";
-/// On machines: fingerprint of the secrets that they booted with.
-pub(super) const BUNDLE: &str = "inferadb.com/bundle";
-/// On machines: the id of the machine whose place they took.
-pub(super) const REPLACES: &str = "inferadb.com/replaces";
 /// On a region's root: hosted zone of the record that belongs to it.
 pub(super) const DNS_ZONE: &str = "inferadb.com/dns-zone";
 /// On a region's root: full name of the record that belongs to it.
@@ -47,19 +14,6 @@ pub(super) const REPLICA: &str = "inferadb.com/replica";
 pub(super) const REPLICA_OF: &str = "inferadb.com/replica-of";
 /// What consoles show.
 pub(super) const DISPLAY: &str = "Name";
-/// Value of [`STATE`].
-pub(super) const FINISHED: &str = "finished";
-/// Value of [`STATE`].
-pub(super) const UNFINISHED: &str = "unfinished";
-
-/// Value of [`KIND`].
-pub(super) const fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Region => "region",
-        Kind::Cluster => "cluster",
-        Kind::Backup => "backup",
-    }
-}
 
 /// What everything in a region bears: the user's tags, then ours.
 pub(super) fn common(scope: &Scope, display: &str, user: &Tags) -> Tags {

@@ -8,7 +8,7 @@ use talos::secrets::Bundle;
 use tf_provider::{Diagnostic, Diagnostics, ReadContext, Value};
 
 use super::super::model::{ClusterModel, ControlPlane, WorkerPool};
-use super::super::render::{Blueprint, host};
+use super::super::render::{Blueprint, host, note_endpoints};
 use super::super::site::Site;
 use super::patches::none;
 use super::standing::{Cluster, Standing};
@@ -41,7 +41,9 @@ pub(super) async fn read(
         ))
     })?;
     let endpoint = super::endpoint(id, own)?;
-    let sans = shape.cert_sans.iter().filter(|san| *san != host(&endpoint)).map(|san| san.as_str().into()).collect();
+    let inside = own.internal_api_address.as_deref();
+    let is_own = |san: &str| san == host(&endpoint) || Some(san) == inside;
+    let sans = shape.cert_sans.iter().filter(|san| !is_own(san)).map(|san| san.as_str().into()).collect();
     let mut model = ClusterModel {
         id: id.to_string().into(),
         name: id.name.as_str().into(),
@@ -70,6 +72,8 @@ pub(super) async fn read(
         config_contract: found.contract.as_str().into(),
         security_group_id: own.security_group_id.as_str().into(),
         endpoint: endpoint.into(),
+        internal_endpoint: Value::Null,
+        talos_endpoint: Value::Null,
         nodes: Value::Null,
         kubeconfig: Value::Null,
         talosconfig: Value::Null,
@@ -77,6 +81,7 @@ pub(super) async fn read(
         worker_pool: BTreeMap::new().into(),
         timeouts: Value::Null,
     };
+    note_endpoints(&mut model, own);
     networks(&mut model, control_plane, &shape, bundle);
     model.control_plane = self::control_plane(cx, site, origin, found, control_plane).await.into();
     let mut pools = BTreeMap::new();

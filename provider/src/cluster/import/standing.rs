@@ -74,15 +74,16 @@ pub(super) async fn ask(
 ) -> Result<Cluster, Diagnostics> {
     let clients = Clients::new(&credentials::identity(bundle)?).map_err(|error| credentials::unusable(&error.to_string()))?;
     let addresses = machines.iter().filter(|machine| machine.status == MachineStatus::Running).filter_map(address);
-    let mut answers = clients
-        .each(addresses.map(|address| address.to_string()), ASK_WITHIN, |client| async move {
-            Ok((client.version().await?.tag, client.machine_config().await?.yaml))
-        })
-        .await;
+    let mut answers =
+        clients
+            .each(addresses, ASK_WITHIN, |client| async move {
+                Ok((client.version().await?.tag, client.machine_config().await?.yaml))
+            })
+            .await;
     let mut silent = Vec::new();
     let mut told = Vec::new();
     for machine in machines {
-        let answer = address(&machine).and_then(|address| answers.remove(&address.to_string()));
+        let answer = address(&machine).and_then(|address| answers.remove(&address));
         let answer = match answer {
             Some(Ok(answer)) => Some(answer),
             Some(Err(error)) => {

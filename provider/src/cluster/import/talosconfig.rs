@@ -30,8 +30,7 @@ pub(super) async fn bundle(machines: &[Machine]) -> Result<Option<Bundle>, Diagn
     let identity = identity(&text).ok_or_else(|| unusable("Its current context has no `ca`, `crt` and `key` in base64"))?;
     let clients = Clients::new(&identity).map_err(|error| unusable(&error.to_string()))?;
     let nodes = machines.iter().filter(|machine| machine.role == MachineRole::ControlPlane).filter_map(address);
-    let answers =
-        clients.each(nodes.map(|node| node.to_string()), ASK_WITHIN, |client| async move { client.machine_config().await }).await;
+    let answers = clients.each(nodes, ASK_WITHIN, |client| async move { client.machine_config().await }).await;
     let mut refused = Vec::new();
     for (node, answer) in answers {
         match answer.map(|config| Bundle::from_machine_config(config.yaml.as_bytes())) {

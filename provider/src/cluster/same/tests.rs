@@ -86,6 +86,8 @@ fn written() -> ClusterModel {
         config_contract: "v1.13.9".into(),
         security_group_id: "sg-1".into(),
         endpoint: "https://api.example.com:6443".into(),
+        internal_endpoint: Value::Null,
+        talos_endpoint: Value::Null,
         nodes: Value::Known([("control-plane-0", "a"), ("general-0", "a"), ("general-1", "b")].map(node).into()),
         kubeconfig: Value::Null,
         talosconfig: Value::Null,

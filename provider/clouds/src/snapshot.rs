@@ -14,7 +14,7 @@ type Flight<T> = BoxFuture<'static, Result<Arc<T>>>;
 
 /// The last answer of one read. Callers that come while it is under way wait for that one; a write drops it, also one
 /// that is under way, so nobody who writes and then reads gets an answer from before.
-pub(super) struct Snapshot<T> {
+pub(crate) struct Snapshot<T> {
     state: Arc<Mutex<State<T>>>,
 }
 
@@ -27,12 +27,12 @@ struct State<T> {
 }
 
 impl<T: Send + Sync + 'static> Snapshot<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { state: Arc::new(Mutex::new(State { epoch: 0, kept: None, flight: None })) }
     }
 
     /// The answer, if it is no older than `age`; else that of `read`.
-    pub(super) async fn get<F, Fut>(&self, age: Duration, read: F) -> Result<Arc<T>>
+    pub(crate) async fn get<F, Fut>(&self, age: Duration, read: F) -> Result<Arc<T>>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T>> + Send + 'static,
@@ -73,7 +73,7 @@ impl<T: Send + Sync + 'static> Snapshot<T> {
     }
 
     /// Something was written.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut state = lock(&self.state);
         state.epoch += 1;
         state.kept = None;

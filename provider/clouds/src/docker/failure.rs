@@ -1,0 +1,166 @@
+//! What the engine, or the way to it, answered when it was not what was asked for.
+
+use std::error::Error as StdError;
+use std::io;
+
+use bollard::errors::Error as Bollard;
+
+use crate::Error;
+
+/// A call that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    /// The engine's name of the call: `docker:ContainerCreate`.
+    pub(super) operation: &'static str,
+    /// What it was about.
+    pub(super) object: String,
+    /// Where the engine is.
+    pub(super) endpoint: String,
+    pub(super) class: Class,
+    pub(super) message: String,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The engine answered with this status.
+    Answer(u16),
+    /// Nobody is there.
+    Nobody,
+    /// The socket is there, and not for us.
+    Forbidden,
+    /// The connection broke, or the answer did not come in time; the engine may have done it.
+    Broken,
+    /// The engine said in the middle of a stream that it failed.
+    Stream,
+}
+
+impl Failure {
+    pub(super) fn new(operation: &'static str, object: &str, endpoint: &str, error: &Bollard) -> Self {
+        let (class, message) = match error {
+            Bollard::DockerResponseServerError { status_code, message } => {
+                (Class::Answer(*status_code), message.trim().to_owned())
+            }
+            Bollard::DockerStreamError { error } => (Class::Stream, error.clone()),
+            Bollard::DockerContainerWaitError { error, code } => (Class::Stream, format!("{error} (exit code {code})")),
+            Bollard::SocketNotFoundError(path) => (Class::Nobody, format!("there is no socket `{path}`")),
+            other => (io_class(other), chain(other)),
+        };
+        Self { operation, object: object.to_owned(), endpoint: endpoint.to_owned(), class, message }
+    }
+
+    pub(super) fn is_not_found(&self) -> bool {
+        self.class == Class::Answer(404)
+    }
+
+    /// A name is taken, or what is to go away is in use.
+    pub(super) fn is_conflict(&self) -> bool {
+        self.class == Class::Answer(409)
+    }
+
+    /// Whether the engine says one of these, whatever the letters' case. Its errors have no codes.
+    pub(super) fn says(&self, words: &[&str]) -> bool {
+        let message = self.message.to_lowercase();
+        words.iter().any(|word| message.contains(word))
+    }
+}
+
+/// The kind of the input or output error at the root, if that is what it is.
+fn io_class(error: &Bollard) -> Class {
+    let mut cause: Option<&(dyn StdError + 'static)> = match error {
+        // It stands for its cause, and so does not name it as one.
+        Bollard::IOError { err } => Some(err),
+        other => Some(other),
+    };
+    while let Some(this) = cause {
+        if let Some(io) = this.downcast_ref::<io::Error>() {
+            return match io.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Class::Nobody,
+                io::ErrorKind::PermissionDenied => Class::Forbidden,
+                _ => Class::Broken,
+            };
+        }
+        cause = this.source();
+    }
+    Class::Broken
+}
+
+fn chain(error: &Bollard) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(this) = cause {
+        let more = this.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = this.source();
+    }
+    text
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let Failure { operation, object, endpoint, class, message } = failure;
+        let engine = format!("the Docker engine at `{endpoint}`");
+        match class {
+            Class::Nobody => Self::Unreachable {
+                endpoint: engine,
+                message: format!(
+                    "{message}. Start Docker (`docker info` shows whether it runs), or say where it is with `host` or `context`, \
+                     or DOCKER_HOST"
+                ),
+            },
+            Class::Forbidden => Self::Unreachable {
+                endpoint: engine,
+                message: format!(
+                    "{message}. Its socket is not open to this user: join its group with `sudo usermod -aG docker \"$USER\"` and \
+                     log in again (whoever is in that group can become root), or use a rootless engine"
+                ),
+            },
+            Class::Broken => Self::Api { operation, object, code: String::new(), message },
+            Class::Stream => Self::Api { operation, object, code: "failed".to_owned(), message },
+            Class::Answer(401 | 403) => Self::Denied { operation, object, message },
+            Class::Answer(status) => Self::Api { operation, object, code: status.to_string(), message },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(error: &Bollard) -> Failure {
+        Failure::new("docker:SystemInfo", "the engine", "unix:///var/run/docker.sock", error)
+    }
+
+    fn io(kind: io::ErrorKind) -> Bollard {
+        Bollard::IOError { err: io::Error::new(kind, "os says no") }
+    }
+
+    #[test]
+    fn no_engine_and_no_permission_say_what_to_do() {
+        insta::assert_snapshot!(
+            Error::from(failure(&Bollard::SocketNotFoundError("/var/run/docker.sock".to_owned()))),
+            @"the Docker engine at `unix:///var/run/docker.sock` does not answer: there is no socket `/var/run/docker.sock`. Start Docker (`docker info` shows whether it runs), or say where it is with `host` or `context`, or DOCKER_HOST"
+        );
+        insta::assert_snapshot!(
+            Error::from(failure(&io(io::ErrorKind::PermissionDenied))),
+            @r#"the Docker engine at `unix:///var/run/docker.sock` does not answer: os says no. Its socket is not open to this user: join its group with `sudo usermod -aG docker "$USER"` and log in again (whoever is in that group can become root), or use a rootless engine"#
+        );
+        assert_eq!(failure(&io(io::ErrorKind::ConnectionRefused)).class, Class::Nobody);
+        assert_eq!(failure(&io(io::ErrorKind::ConnectionReset)).class, Class::Broken);
+    }
+
+    #[test]
+    fn the_engines_own_words_are_kept() {
+        let conflict = failure(&Bollard::DockerResponseServerError {
+            status_code: 409,
+            message: "Conflict. The container name \"/a\" is already in use\n".to_owned(),
+        });
+        assert!(conflict.is_conflict() && conflict.says(&["already in use"]));
+        assert_eq!(
+            Error::from(conflict).to_string(),
+            "docker:SystemInfo for the engine failed: 409: Conflict. The container name \"/a\" is already in use"
+        );
+    }
+}
