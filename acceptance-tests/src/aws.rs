@@ -22,6 +22,7 @@ mod route53;
 mod route53_actions;
 mod s3;
 mod s3_actions;
+mod s3_policy;
 mod state;
 mod tags;
 mod visibility;
@@ -35,7 +36,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
-pub use self::config::{Config, Credentials, Timing};
+pub use self::config::{Config, Credentials, REGIONS, Timing};
 pub use self::inventory::Object;
 
 use self::answer::{Answer, Refusal};

@@ -13,7 +13,7 @@ use crate::ledger::{Fault, Injection, InjectionId, Ledger, Matcher};
 use crate::nodes::{NodeHost, Timing};
 
 /// How many sandboxes can run at once on one machine.
-const NUMBERS: u8 = 50;
+pub const NUMBERS: u8 = 50;
 /// Bound on an address of the sandbox's number while it runs: who holds it has the number.
 const NUMBER_PORT: u16 = 40_017;
 
@@ -34,8 +34,16 @@ pub enum Error {
     /// The cloud.
     #[error(transparent)]
     Aws(#[from] aws::Error),
-    /// The number that was asked for, or all of them, are in use.
-    #[error("no sandbox number is free ({0}); numbers are 0 to 49, and another running sandbox may have it")]
+    /// The number that was asked for does not exist.
+    #[error("there is no sandbox number {0}: numbers are 0 to {last}", last = NUMBERS - 1)]
+    UnknownNumber(u8),
+    /// The number that was asked for is in use.
+    #[error(
+        "sandbox number {0} is taken: another sandbox runs with it, or its addresses cannot be used ({1}). Without a number, the first that is free is taken"
+    )]
+    NumberTaken(u8, std::io::Error),
+    /// All numbers are in use.
+    #[error("no sandbox number is free: {NUMBERS} sandboxes run on this machine, or their addresses cannot be used ({0})")]
     NoNumber(std::io::Error),
 }
 
@@ -47,15 +55,19 @@ struct Number {
 
 impl Number {
     fn take(wanted: Option<u8>) -> Result<Self, Error> {
-        let mut refused = std::io::Error::from(std::io::ErrorKind::InvalidInput);
-        let candidates = wanted.map_or(0..NUMBERS, |number| number..number.saturating_add(1).min(NUMBERS));
-        for value in candidates {
-            match TcpListener::bind((Ipv4Addr::new(127, 255, value, 1), NUMBER_PORT)) {
-                Ok(held) => return Ok(Self { value, _held: held }),
-                Err(error) => refused = error,
+        let hold = |value| {
+            let held = TcpListener::bind((Ipv4Addr::new(127, 255, value, 1), NUMBER_PORT));
+            held.map(|held| Self { value, _held: held })
+        };
+        match wanted {
+            Some(value) if value >= NUMBERS => Err(Error::UnknownNumber(value)),
+            Some(value) => hold(value).map_err(|error| Error::NumberTaken(value, error)),
+            None => {
+                // The last refusal tells why, should there be no other number.
+                let last = || hold(NUMBERS - 1).map_err(Error::NoNumber);
+                (0..NUMBERS - 1).find_map(|value| hold(value).ok()).map_or_else(last, Ok)
             }
         }
-        Err(Error::NoNumber(refused))
     }
 
     /// Networks: `127.10.0.0/16` and up. Their public addresses are `127.110.…` and up.
@@ -96,6 +108,7 @@ impl Sandbox {
     pub async fn start_with(mut config: SandboxConfig, ledger: Ledger, host: Arc<dyn InstanceHost>) -> Result<Self, Error> {
         let number = Number::take(config.number)?;
         config.aws.load_balancers_from = number.load_balancers();
+        config.aws.networks_in = Some(number.network());
         let aws = Aws::start(config.aws, ledger.clone(), host).await?;
         Ok(Self { ledger, aws, nodes: None, number })
     }

@@ -93,6 +93,7 @@ cases! { network:
     long_lists_come_in_pages
     a_filter_on_a_tags_key_finds_what_bears_it
     subnets_of_a_network_do_not_overlap
+    a_network_lies_where_the_sandbox_answers
 }
 
 cases! { instances:
@@ -111,11 +112,13 @@ cases! { instances:
     metadata_options_are_kept_and_checked
     a_group_of_another_network_is_refused
     an_unknown_machine_type_is_refused
+    an_unknown_volume_type_is_refused
     a_machine_type_of_another_architecture_is_refused
     a_dry_run_does_nothing
     a_protected_instance_stays
     an_image_is_there_in_its_own_region_only
     a_look_alike_bears_the_same_name
+    every_region_has_images
 }
 
 cases! { load_balancers:
@@ -169,6 +172,9 @@ cases! { buckets:
     objects_do_not_expire_before_they_move
     a_bucket_is_answered_for_by_its_own_region
     a_bucket_with_versions_in_it_stays
+    a_bucket_for_tls_only_takes_objects
+    a_policy_that_denies_tls_calls_too_is_kept_to
+    a_policy_that_is_no_json_is_refused
     replication_needs_versions_at_both_ends
     a_role_can_be_used_only_after_a_while
     a_role_with_policies_stays
@@ -371,12 +377,66 @@ fn children_of(parent: u32) -> Vec<u32> {
         .collect()
 }
 
+#[test]
+fn the_sandbox_gives_terraform_the_provider_as_it_was_built() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let provider = folder.path().join("provider of mine");
+    fs::write(&provider, "").expect("a file");
+    let state = folder.path().join("state");
+    let mut sandbox = Command::new(env!("CARGO_BIN_EXE_sandbox"))
+        .arg("--state-dir")
+        .arg(&state)
+        .env("INFERADB_PROVIDER", &provider)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the sandbox starts");
+    let script = state.join("env.sh");
+    wait("the sandbox to come up", || script.exists());
+    let variable = format!("export TF_CLI_CONFIG_FILE={}", state.join("cli.tfrc").display());
+    assert!(fs::read_to_string(&script).expect("the script").contains(&variable));
+    let settings = fs::read_to_string(state.join("cli.tfrc")).expect("the settings");
+    assert!(settings.contains("dev_overrides") && settings.contains(&state.join("provider").display().to_string()), "{settings}");
+    let program = state.join("provider/terraform-provider-inferadb");
+    assert_eq!(fs::canonicalize(program).expect("a link"), fs::canonicalize(&provider).expect("a path"));
+    let interrupted = Command::new("kill").args(["-INT", &sandbox.id().to_string()]).status().expect("kill");
+    assert!(interrupted.success() && sandbox.wait().expect("it ends").success());
+    assert_eq!(fs::read_dir(&state).expect("the folder").count(), 0, "it takes away what it wrote");
+}
+
+#[test]
+fn wrong_options_of_the_sandbox_are_answered_before_anything_starts() {
+    let answer = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_sandbox")).args(arguments).output().expect("it starts");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    let said = |(code, text): (Option<i32>, String), words: &str| assert!(code == Some(2) && text.contains(words), "{text}");
+    said(answer(&["--number", "99"]), "`--number` is 0 to 49, not `99`");
+    said(answer(&["--prot", "1"]), "`--prot` is no option");
+    said(answer(&["--state-dir"]), "`--state-dir` needs a value");
+    said(answer(&["--state-dir", "/nowhere/at/all"]), "`/nowhere/at` is no folder");
+}
+
+#[test]
+fn every_region_that_the_provider_knows_has_images() {
+    let names = Path::new(env!("CARGO_MANIFEST_DIR")).join("../provider/src/names.rs");
+    let names = fs::read_to_string(names).expect("the provider's names");
+    let (_, list) = names.split_once("AWS_OWN_REGIONS: &[&str] = &[").expect("the list");
+    let (list, _) = list.split_once("];").expect("its end");
+    let known: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(known, acceptance_tests::aws::REGIONS);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sandboxes_run_side_by_side() {
     let (one, two) = (own(SandboxConfig::default()).await, own(SandboxConfig::default()).await);
     assert_ne!(one.vpc_cidr(), two.vpc_cidr());
     assert_ne!(one.aws().endpoint(), two.aws().endpoint());
     let number = one.vpc_cidr().network().octets()[1] - 10;
-    let taken = SandboxConfig { number: Some(number), ..SandboxConfig::default() };
-    assert!(Sandbox::start_with(taken, Ledger::new(), Arc::new(NoHost)).await.is_err());
+    let refusal = async |number| {
+        let taken = SandboxConfig { number: Some(number), ..SandboxConfig::default() };
+        Sandbox::start_with(taken, Ledger::new(), Arc::new(NoHost)).await.err().expect("a refusal").to_string()
+    };
+    assert!(refusal(number).await.contains("is taken"));
+    assert!(refusal(50).await.contains("numbers are 0 to 49"));
 }

@@ -3,11 +3,58 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
+
+/// AWS' regions, of all partitions: those that the provider knows (a test compares).
+pub const REGIONS: &[&str] = &[
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eusc-de-east-1",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
 /// Set-up of the cloud.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Regions with Talos images; calls to others work, but find no image.
     pub regions: Vec<String>,
+    /// Where the addresses of networks must lie: those that somebody answers. `None` takes any.
+    pub networks_in: Option<Ipv4Net>,
     /// Versions of the images, `v1.13.9`.
     pub talos_versions: Vec<String>,
     /// Keys that are accepted. The first is the sandbox's own account.
@@ -27,7 +74,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            regions: vec!["us-east-1".to_owned(), "us-west-1".to_owned()],
+            regions: REGIONS.iter().map(|region| (*region).to_owned()).collect(),
+            networks_in: None,
             talos_versions: vec!["v1.8.0".to_owned(), "v1.12.0".to_owned(), "v1.13.9".to_owned(), "v1.14.1".to_owned()],
             credentials: vec![
                 Credentials::new("AKIASANDBOXSANDBOX00", "123456789012"),

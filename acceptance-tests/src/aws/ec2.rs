@@ -4,6 +4,7 @@ pub(crate) mod dependencies;
 pub(crate) mod firewall;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
+pub(crate) mod networks;
 pub(crate) mod power;
 pub(crate) mod run_instances;
 pub(crate) mod security_groups;
@@ -87,6 +88,7 @@ pub(crate) async fn carry_out(
         "DescribeImages" => return images::describe(cloud, request),
         "CreateTags" | "DeleteTags" => return tags::change(cloud, request, account).await,
         "DescribeNetworkInterfaces" => return interfaces::describe(cloud, request, account).await,
+        "CreateVpc" => networks::check(cloud, request)?,
         "CreateSecurityGroup" | "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => {
             security_groups::check(cloud, request, account).await?;
         }

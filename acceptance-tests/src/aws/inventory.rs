@@ -104,7 +104,7 @@ pub(crate) async fn take(cloud: &Cloud) -> Result<Vec<Object>, Error> {
         take_instances(cloud, caller, &mut objects).await?;
         take_load_balancing(cloud, caller, &mut objects).await?;
     }
-    let accounts: BTreeSet<&str> = places.iter().map(|(account, _)| account.as_str()).collect();
+    let accounts: BTreeSet<&str> = cloud.config.credentials.iter().map(|known| known.account.as_str()).collect();
     for account in accounts {
         let caller = Caller { account, region: "us-east-1" };
         take_roles(cloud, caller, &mut objects).await?;

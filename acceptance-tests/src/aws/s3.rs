@@ -9,7 +9,7 @@ use super::moto::Caller;
 use super::request::{Request, Service};
 use super::state::Bucket;
 use super::xml::Element;
-use super::{Cloud, caller};
+use super::{Cloud, caller, s3_policy};
 
 /// Actions whose answers were compared with what AWS does.
 pub(crate) const REVIEWED: &[&str] = &[
@@ -17,6 +17,7 @@ pub(crate) const REVIEWED: &[&str] = &[
     "CreateBucket",
     "DeleteBucket",
     "DeleteBucketLifecycle",
+    "DeleteBucketPolicy",
     "DeleteBucketReplication",
     "DeleteObject",
     "DeleteObjects",
@@ -66,9 +67,19 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
             cloud.moto.forward(request, account).await
         }
         "PutBucketReplication" => put_replication(cloud, request, account).await,
+        "GetBucketPolicy" => s3_policy::get(cloud, request, account).await,
+        "PutBucketPolicy" => s3_policy::put(cloud, request, account).await,
+        "DeleteBucketPolicy" => s3_policy::delete(cloud, request, account).await,
         "Unknown" => Err(Refusal::new("MethodNotAllowed", "The specified method is not allowed against this resource.")
             .with_status(StatusCode::METHOD_NOT_ALLOWED)),
-        _ => Ok(rooted(&request.action, cloud.moto.forward(request, account).await?)),
+        _ => {
+            let answer = cloud.moto.forward(request, account).await?;
+            // moto says no more than the status of some refusals.
+            if answer.status == StatusCode::FORBIDDEN && request.method != Method::HEAD && answer.code().starts_with("HTTP ") {
+                return Err(Refusal::new("AccessDenied", "Access Denied").with_status(StatusCode::FORBIDDEN));
+            }
+            Ok(rooted(&request.action, answer))
+        }
     }
 }
 
@@ -244,6 +255,7 @@ async fn delete(cloud: &Cloud, request: &Request, account: &str) -> Result<Answe
         let mut state = cloud.state();
         state.buckets.remove(&request.bucket);
         state.versioned_from.remove(&request.bucket);
+        state.bucket_policies.remove(&request.bucket);
     }
     Ok(answer)
 }

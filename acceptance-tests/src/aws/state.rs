@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::config::Config;
 use super::ec2::firewall::Firewall;
 use super::ec2::instances::Instance;
@@ -65,18 +67,14 @@ pub(crate) struct State {
     pub(crate) versioned_from: HashMap<String, Instant>,
     /// By name.
     pub(crate) buckets: BTreeMap<String, Bucket>,
+    /// Bucket policies as they were put, by bucket.
+    pub(crate) bucket_policies: HashMap<String, Bytes>,
     last_load_balancer: u32,
 }
 
 impl State {
     pub(crate) fn new(config: &Config) -> Self {
-        let mut state = Self { last_load_balancer: config.load_balancers_from.into(), ..Self::default() };
-        if let Some(own) = config.credentials.first() {
-            for region in &config.regions {
-                state.places.insert((own.account.clone(), region.clone()));
-            }
-        }
-        state
+        Self { last_load_balancer: config.load_balancers_from.into(), ..Self::default() }
     }
 
     /// A loopback address for a new load balancer.

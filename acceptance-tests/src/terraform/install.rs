@@ -49,10 +49,23 @@ pub fn mirror(folder: &Path) -> Result<PathBuf> {
 pub fn development_override(folder: &Path) -> Result<PathBuf> {
     let programs = folder.join("provider");
     place(&provider()?, &programs.join(PROGRAM))?;
-    write_cli_config(
-        folder,
-        &format!("  dev_overrides {{\n    \"inferadb/inferadb\" = {path:?}\n  }}\n", path = programs.display().to_string()),
-    )
+    write_cli_config(folder, &dev_overrides(&programs))
+}
+
+fn dev_overrides(programs: &Path) -> String {
+    format!("  dev_overrides {{\n    \"inferadb/inferadb\" = {path:?}\n  }}\n", path = programs.display().to_string())
+}
+
+/// The same by a link, so that a provider that is built anew is the one that is used. Takes the place of an older link.
+pub fn development_link(folder: &Path) -> Result<PathBuf> {
+    let programs = folder.join("provider");
+    let link = programs.join(PROGRAM);
+    let tried = || format!("link the provider at `{}`", link.display());
+    let provider = fs::canonicalize(provider()?).map_err(Error::io(tried()))?;
+    fs::create_dir_all(&programs).map_err(Error::io(tried()))?;
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink(provider, &link).map_err(Error::io(tried()))?;
+    write_cli_config(folder, &dev_overrides(&programs))
 }
 
 /// A CLI configuration that installs nothing.

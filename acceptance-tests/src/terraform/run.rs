@@ -19,6 +19,7 @@ pub struct Run {
     stdout: JoinHandle<String>,
     stderr: JoinHandle<String>,
     messages: Option<mpsc::UnboundedReceiver<Json>>,
+    log: Option<mpsc::UnboundedReceiver<String>>,
 }
 
 impl Run {
@@ -32,10 +33,19 @@ impl Run {
             .kill_on_drop(true)
             .spawn()
             .map_err(Error::io(format!("start `{name}`")))?;
-        let (sender, messages) = mpsc::unbounded_channel();
-        let stdout = tokio::spawn(collect(child.stdout.take(), Some(sender)));
-        let stderr = tokio::spawn(collect(child.stderr.take(), None));
-        Ok(Self { command: name, process: child.id().unwrap_or_default(), child, stdout, stderr, messages: Some(messages) })
+        let (message, messages) = mpsc::unbounded_channel();
+        let (line, log) = mpsc::unbounded_channel();
+        // Nobody need listen to either.
+        let stdout = tokio::spawn(collect(child.stdout.take(), move |text| {
+            if let Ok(read) = serde_json::from_str(text) {
+                let _ = message.send(read);
+            }
+        }));
+        let stderr = tokio::spawn(collect(child.stderr.take(), move |text| {
+            let _ = line.send(text.to_owned());
+        }));
+        let process = child.id().unwrap_or_default();
+        Ok(Self { command: name, process, child, stdout, stderr, messages: Some(messages), log: Some(log) })
     }
 
     /// Terraform's process id.
@@ -46,6 +56,11 @@ impl Run {
     /// The lines of machine-readable output as they come. Can be taken once.
     pub fn messages(&mut self) -> Option<mpsc::UnboundedReceiver<Json>> {
         self.messages.take()
+    }
+
+    /// The lines of the other stream as they come: the log, where Terraform is told to print one. Can be taken once.
+    pub fn log(&mut self) -> Option<mpsc::UnboundedReceiver<String>> {
+        self.log.take()
     }
 
     /// Waits for the end. Kills the command and fails when that has not come within `limit`.
@@ -85,15 +100,12 @@ fn readable(line: &str) -> String {
     message.and_then(|message| message["@message"].as_str().map(str::to_owned)).unwrap_or_else(|| line.to_owned())
 }
 
-async fn collect(stream: Option<impl AsyncRead + Unpin>, messages: Option<mpsc::UnboundedSender<Json>>) -> String {
+async fn collect(stream: Option<impl AsyncRead + Unpin>, each: impl Fn(&str)) -> String {
     let mut text = String::new();
     let Some(stream) = stream else { return text };
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if let (Some(messages), Ok(message)) = (&messages, serde_json::from_str(&line)) {
-            // Nobody need listen.
-            let _ = messages.send(message);
-        }
+        each(&line);
         text.push_str(&line);
         text.push('\n');
     }

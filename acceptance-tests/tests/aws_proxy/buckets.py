@@ -1,5 +1,7 @@
 """S3, and the IAM roles that replication acts in."""
 
+import json
+
 from cloud import *
 
 
@@ -159,3 +161,36 @@ def a_new_role_shows_only_after_a_while():
     refused("NoSuchEntity", iam.get_role, RoleName=name("role"))
     eventually(lambda: iam.get_role(RoleName=name("role")))
     refused("EntityAlreadyExists", _role)
+
+
+def _policy(bucket, **more):
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{bucket}/*"]} | more
+    return json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+
+
+def a_bucket_for_tls_only_takes_objects():
+    made = _bucket("tls")
+    policy = _policy(made, Condition={"Bool": {"aws:SecureTransport": "false"}})
+    s3.put_bucket_policy(Bucket=made, Policy=policy)
+    assert s3.get_bucket_policy(Bucket=made)["Policy"] == policy
+    s3.put_object(Bucket=made, Key="k", Body=b"x")
+    assert s3.get_object(Bucket=made, Key="k")["Body"].read() == b"x"
+    s3.delete_object(Bucket=made, Key="k")
+    s3.delete_bucket_policy(Bucket=made)
+    refused("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket=made)
+
+
+def a_policy_that_denies_tls_calls_too_is_kept_to():
+    made = _bucket("deny")
+    s3.put_bucket_policy(Bucket=made, Policy=_policy(made))
+    refused("AccessDenied", s3.put_object, Bucket=made, Key="k", Body=b"x")
+    # The next policy takes the place of the one before.
+    s3.put_bucket_policy(Bucket=made, Policy=_policy(made, Condition={"Bool": {"aws:SecureTransport": "false"}}))
+    s3.put_object(Bucket=made, Key="k", Body=b"x")
+
+
+def a_policy_that_is_no_json_is_refused():
+    made = _bucket("odd")
+    for wrong in ["policy", "[]", ""]:
+        refused("MalformedPolicy", s3.put_bucket_policy, Bucket=made, Policy=wrong)
+    refused("NoSuchBucket", s3.put_bucket_policy, Bucket=name("none"), Policy=_policy("none"))

@@ -154,3 +154,21 @@ def a_look_alike_bears_the_same_name():
     newest = max(found, key=lambda one: one["CreationDate"])
     assert len(found) == 2 and newest["OwnerId"] != TALOS
     assert [one["OwnerId"] for one in ec2.describe_images(Owners=[TALOS], Filters=by_name)["Images"]] == [TALOS]
+
+
+def an_unknown_volume_type_is_refused():
+    place = subnet(vpc())
+
+    def with_disk(kind):
+        return [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeType": kind, "VolumeSize": 10}}]
+
+    message = refused("InvalidParameterValue", run, place, BlockDeviceMappings=with_disk("foo"))
+    assert "'foo'" in message, message
+    run(place, BlockDeviceMappings=with_disk("gp2"))
+
+
+def every_region_has_images():
+    for region in ["us-west-2", "eu-west-2", "eu-central-1"]:
+        wanted = [{"Name": "name", "Values": [f"talos-v1.13.9-{region}-amd64"]}]
+        found = client("ec2", region).describe_images(Owners=[TALOS], Filters=wanted)["Images"]
+        assert len(found) == 1, (region, found)

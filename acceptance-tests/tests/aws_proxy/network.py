@@ -177,3 +177,10 @@ def subnets_of_a_network_do_not_overlap():
     network = vpc()
     subnet(network)
     refused("InvalidSubnet.Conflict", subnet, network, "b")
+
+
+def a_network_lies_where_the_sandbox_answers():
+    message = refused("InvalidVpc.Range", ec2.create_vpc, CidrBlock="10.10.0.0/16")
+    assert "10.10.0.0/16" in message and CIDR in message, message
+    # Wider than what it answers is too wide.
+    refused("InvalidVpc.Range", ec2.create_vpc, CidrBlock="127.0.0.0/8")

@@ -22,6 +22,8 @@ use crate::ledger::Ticket;
 const USER_DATA_LIMIT: usize = 16 * 1024;
 /// How long EC2 remembers a client token.
 const TOKEN_LIFE: Duration = Duration::from_hours(24);
+/// EBS' volume types.
+const VOLUME_TYPES: [&str; 7] = ["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"];
 /// The image's disk.
 const ROOT_DISK_GIB: u32 = 8;
 
@@ -216,6 +218,9 @@ impl Place {
 
 fn check_disks(request: &Request) -> Result<(), Refusal> {
     for mapping in request.parameters.structures("BlockDeviceMapping") {
+        if let Some(kind) = mapping.get("Ebs.VolumeType").filter(|kind| !VOLUME_TYPES.contains(kind)) {
+            return Err(invalid(format!("Invalid value '{kind}' for VolumeType.")));
+        }
         let root = mapping.get("DeviceName") == Some(ROOT_DEVICE);
         let size = mapping.get("Ebs.VolumeSize").map(|size| size.parse::<u32>().unwrap_or(0));
         if root && size.is_some_and(|size| size < ROOT_DISK_GIB) {

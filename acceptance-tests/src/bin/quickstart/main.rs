@@ -1,7 +1,10 @@
 //! `make quickstart`: from nothing to a healthy cluster and back, with a real Terraform or OpenTofu, against the sandbox.
 
+mod deeds;
+mod options;
 mod screen;
 mod story;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,18 +16,33 @@ use acceptance_tests::terraform::workspace::{Install, LIMIT};
 use acceptance_tests::terraform::{Outcome, Tool, Workspace};
 use acceptance_tests::world::{Sandbox, SandboxConfig};
 
+use crate::options::{HELP, Options};
 use crate::screen::Screen;
 use crate::story::Story;
+
+/// Makes Terraform print the provider's log.
+const LOG: &str = "TF_LOG_PROVIDER";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let screen = Screen::new();
+    let options = match Options::read(std::env::args().skip(1), std::env::var("KEEP").ok().as_deref()) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            screen.text(HELP.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Err(message) => {
+            screen.failure(format!("{message}; `quickstart --help` says what there is"));
+            return ExitCode::from(2);
+        }
+    };
     // Ctrl-C ends the whole group; the sandbox and the work folder go when the future is dropped.
     let ended = tokio::select! {
         biased;
-        ended = quickstart(&screen) => ended,
+        ended = quickstart(&screen, &options) => ended,
         _ = tokio::signal::ctrl_c() => Err("interrupted; the sandbox is gone, and with it all that was in it".into()),
     };
     match ended {
@@ -36,18 +54,33 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn quickstart(screen: &Screen) -> Result<()> {
-    let keep = std::env::var("KEEP").is_ok_and(|value| !value.is_empty() && value != "0");
+async fn quickstart(screen: &Screen, options: &Options) -> Result<()> {
     let tool = Tool::any()?;
+    screen.heading("From nothing to a healthy cluster and back");
+    screen.text(format!(
+        "{} applies examples/quickstart with the provider that was just built. No cloud account is involved: this program plays\n\
+         AWS and the Talos nodes. On the left, seconds since now.",
+        tool.name()
+    ));
 
     screen.heading("A cloud on this machine");
+    screen.event("sandbox", "starting (the first time it installs moto, from PyPI into .build)");
     let sandbox = Sandbox::start(SandboxConfig::default()).await?;
     screen.done("the sandbox runs: AWS' API, load balancers and Talos nodes on loopback addresses");
 
-    let workspace = Workspace::new(tool, Install::Mirror, sandbox.env())?;
+    let mut workspace = Workspace::new(tool, Install::Mirror, sandbox.env())?;
     workspace.copy_from(&repository().join("examples/quickstart"))?;
     workspace.write("terraform.tfvars", &format!("cidr_block = {:?}\n", sandbox.vpc_cidr().to_string()))?;
-    screen.done(format!("examples/quickstart stands in {}", workspace.path().display()));
+    screen.done(format!("examples/quickstart is copied to {}", workspace.path().display()));
+    screen.event(
+        "cidr_block",
+        format!(
+            "{} here, not the example's own: Linux answers all of 127.0.0.0/8, so each node has its address",
+            sandbox.vpc_cidr()
+        ),
+    );
+    // What the provider waits for stands in its log only.
+    workspace.set(LOG, "INFO");
     let mut stage = Stage { screen, story: Story::new(screen, sandbox.ledger()) };
 
     screen.heading(format!("{} installs the provider", workspace.tool().name()));
@@ -63,14 +96,16 @@ async fn quickstart(screen: &Screen) -> Result<()> {
 
     screen.heading("Three workers instead of two, in place");
     workspace.write("workers.auto.tfvars", "worker_count = 3\n")?;
-    stage.told(&workspace, &["apply", "-auto-approve", "-json"]).await?;
+    stage.told(&workspace, &["plan", "-out=workers.tfplan", "-json"]).await?;
+    stage.told(&workspace, &["apply", "-json", "workers.tfplan"]).await?;
     let created = sandbox.inventory().await?;
 
-    if keep {
+    if options.keep {
+        workspace.unset(LOG);
         return stage.stay(&workspace).await;
     }
 
-    screen.heading("All goes");
+    screen.heading("Everything goes");
     stage.told(&workspace, &["destroy", "-auto-approve", "-json"]).await?;
     let left = sandbox.inventory().await?;
     let count = count(&created);
@@ -102,7 +137,9 @@ impl Stage<'_> {
         self.announce(workspace, arguments);
         let outcome = check(workspace.run(arguments).await?)?;
         if let Some(line) = outcome.stdout.lines().find(|line| line.contains("Installed ") || line.contains("initialized")) {
-            self.screen.done(line.trim_start_matches("- "));
+            let line = line.trim_start_matches("- ");
+            // What registries give is signed.
+            self.screen.done(line.replace("(unauthenticated)", "(unauthenticated: it was built here, and nobody has signed it)"));
         }
         Ok(())
     }
@@ -118,6 +155,10 @@ impl Stage<'_> {
         self.screen.command(format!("{} output", workspace.tool().kind.program()));
         let outcome = check(workspace.run(&["output", "-no-color"]).await?)?;
         self.screen.text(outcome.stdout.trim_end());
+        if outcome.stdout.contains("secure_connection=1") {
+            self.screen
+                .text("(secure_connection=1 in backup_url asks for TLS, which AWS speaks; the sandbox speaks plain HTTP.)");
+        }
         Ok(())
     }
 

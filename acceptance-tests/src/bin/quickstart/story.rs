@@ -1,13 +1,15 @@
-//! Tells a person what the calls in the ledger mean.
+//! Tells a person what happens while a command runs.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
-use acceptance_tests::ledger::{Call, Ledger, Outcome, Plane};
+use acceptance_tests::ledger::{Ledger, Outcome};
 use acceptance_tests::terraform::Run;
 use serde_json::Value as Json;
 
+use crate::deeds::Deeds;
 use crate::screen::Screen;
+use crate::waits;
 
 /// How often the ledger is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -16,23 +18,28 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Story<'a> {
     screen: &'a Screen,
     ledger: &'a Ledger,
+    deeds: Deeds,
     /// Calls that have been looked at since they ended.
     past: BTreeSet<u64>,
     told: BTreeSet<String>,
+    /// When work on a resource began, by its address.
+    began: HashMap<String, Instant>,
 }
 
 impl<'a> Story<'a> {
     /// A story of this ledger.
     pub(crate) fn new(screen: &'a Screen, ledger: &'a Ledger) -> Self {
-        Self { screen, ledger, past: BTreeSet::new(), told: BTreeSet::new() }
+        let (past, told, began) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
+        Self { screen, ledger, deeds: Deeds::default(), past, told, began }
     }
 
     /// Shows what a running command does until it has printed its last line: the cloud's and the nodes' side from the
-    /// ledger, Terraform's from its own output.
+    /// ledger, Terraform's from its own output, what is waited for from the provider's log.
     pub(crate) async fn tell(&mut self, run: &mut Run) {
-        let Some(mut messages) = run.messages() else { return };
+        let (Some(mut messages), Some(mut log)) = (run.messages(), run.log()) else { return };
         let before = self.ledger.newest();
         let mut tick = tokio::time::interval(TICK);
+        let mut logs = true;
         loop {
             tokio::select! {
                 message = messages.recv() => match message {
@@ -41,6 +48,13 @@ impl<'a> Story<'a> {
                         self.message(&message);
                     }
                     None => break,
+                },
+                line = log.recv(), if logs => match line {
+                    Some(line) => {
+                        self.calls(before);
+                        self.wait(&line);
+                    }
+                    None => logs = false,
                 },
                 _ = tick.tick() => self.calls(before),
             }
@@ -54,14 +68,15 @@ impl<'a> Story<'a> {
             if call.outcome == Outcome::Open || !self.past.insert(call.number) || call.outcome != Outcome::Ok {
                 continue;
             }
-            if let Some((subject, text)) = phase(&call) {
-                // Later, a node that answers is no news.
-                let bootstrapped = self.told.iter().any(|told| told.starts_with("etcd"));
-                if subject == "talos" && call.action == "Version" && bootstrapped {
-                    continue;
-                }
-                self.once(&subject, &text);
+            for (subject, text) in self.deeds.of(&call) {
+                self.once(subject, &text);
             }
+        }
+    }
+
+    fn wait(&mut self, line: &str) {
+        if let Some((step, stands)) = waits::read(line) {
+            self.once(&step.to_lowercase(), &format!("not yet: {stands}"));
         }
     }
 
@@ -74,24 +89,26 @@ impl<'a> Story<'a> {
 
     fn message(&mut self, message: &Json) {
         let address = || message["hook"]["resource"]["addr"].as_str().unwrap_or_default();
-        let seconds = || message["hook"]["elapsed_seconds"].as_f64().unwrap_or_default();
         match message["type"].as_str() {
             Some("planned_change") => {
                 let action = message["change"]["action"].as_str().unwrap_or_default();
                 let address = message["change"]["resource"]["addr"].as_str().unwrap_or_default();
-                self.screen.event("plan", format!("{action} {address}"));
+                // A saved plan is told again when it is applied.
+                self.once("plan", &format!("{action} {address}"));
             }
             Some("apply_start") => {
+                self.began.insert(address().to_owned(), Instant::now());
                 self.screen.event(address(), format!("{} …", verb(message, "creating", "changing in place", "destroying")));
             }
             Some("apply_complete") => {
                 let done = verb(message, "created", "changed in place", "destroyed");
-                self.screen.done(format!("{} {done} in {:.0} s", address(), seconds()));
+                let took = self.began.remove(address()).map(|began| began.elapsed()).unwrap_or_default();
+                self.screen.done(format!("{} {done}, {:.1} s after its start", address(), took.as_secs_f64()));
             }
             Some("diagnostic") => {
                 let text = |name: &str| message["diagnostic"][name].as_str().unwrap_or_default();
-                let detail = text("detail").replace('\n', &format!("\n{:35}", ""));
-                self.once(text("severity"), format!("{}\n{:35}{detail}", text("summary"), "").trim_end());
+                let detail = text("detail").replace('\n', &format!("\n{:34}", ""));
+                self.once(text("severity"), format!("{}\n{:34}{detail}", text("summary"), "").trim_end());
             }
             _ => {}
         }
@@ -104,51 +121,4 @@ fn verb<'a>(message: &Json, create: &'a str, update: &'a str, delete: &'a str) -
         Some("update") => update,
         _ => delete,
     }
-}
-
-/// What a call that took effect means to a person; `None` for what is only a look or a detail.
-fn phase(call: &Call) -> Option<(String, String)> {
-    let detail = |name: &str| call.detail[name].as_str().unwrap_or_default();
-    let (subject, text) = match (call.plane, call.action.as_str()) {
-        (Plane::Cloud, "CreateVpc") => ("network", format!("VPC {}", detail("CidrBlock"))),
-        (Plane::Cloud, "CreateSubnet") => ("network", format!("subnet {} {}", detail("CidrBlock"), detail("AvailabilityZone"))),
-        (Plane::Cloud, "CreateInternetGateway") => ("network", "internet gateway".to_owned()),
-        (Plane::Cloud, "CreateSecurityGroup") => ("firewall", format!("security group {}", detail("GroupName"))),
-        (Plane::Cloud, "CreateLoadBalancer") => ("load balancer", detail("Name").to_owned()),
-        (Plane::Cloud, "CreateTargetGroup") => ("load balancer", format!("target group {}", detail("Name"))),
-        (Plane::Cloud, "CreateListener") => ("load balancer", format!("listens on {}", detail("Port"))),
-        (Plane::Cloud, "RunInstances") => ("machine", format!("{} {}", detail("InstanceType"), name_tag(&call.detail))),
-        (Plane::Cloud, "TerminateInstances") => ("machines", "terminated".to_owned()),
-        (Plane::Cloud, "CreateBucket") => ("bucket", bucket(&call.detail)),
-        (Plane::Cloud, "PutBucketVersioning") => ("bucket", "versioning".to_owned()),
-        (Plane::Cloud, "PutBucketEncryption") => ("bucket", "encryption at rest".to_owned()),
-        (Plane::Cloud, "PutPublicAccessBlock") => ("bucket", "public access blocked".to_owned()),
-        (Plane::Cloud, "PutBucketPolicy") => ("bucket", "TLS-only policy".to_owned()),
-        (Plane::Cloud, "PutBucketLifecycleConfiguration") => ("bucket", "lifecycle".to_owned()),
-        (Plane::Cloud, "DeleteBucket") => ("bucket", "deleted".to_owned()),
-        (Plane::Cloud, "DeleteLoadBalancer") => ("load balancer", "deleted".to_owned()),
-        (Plane::Cloud, "DeleteVpc") => ("network", "VPC deleted".to_owned()),
-        (Plane::Talos, "Version") => ("talos", format!("{} answers", call.service)),
-        (Plane::Talos, "Bootstrap") => ("etcd", format!("bootstrapped, once, on {}", call.service)),
-        (Plane::Talos, "ApplyConfiguration") => ("talos", format!("config applied to {}", call.service)),
-        (Plane::Kubernetes, action) if action.ends_with("/readyz") => {
-            ("kubernetes", "the API is ready through the load balancer".to_owned())
-        }
-        _ => return None,
-    };
-    Some((subject.to_owned(), text))
-}
-
-fn bucket(detail: &Json) -> String {
-    detail["Bucket"].as_str().unwrap_or_default().to_owned()
-}
-
-/// The `Name` tag among a call's parameters: `TagSpecification.1.Tag.3.Key` says which `….Value` it is.
-fn name_tag(detail: &Json) -> String {
-    let fields = detail.as_object().into_iter().flatten();
-    fields
-        .filter(|(_, value)| *value == "Name")
-        .find_map(|(key, _)| detail[format!("{}.Value", key.strip_suffix(".Key")?)].as_str())
-        .unwrap_or_default()
-        .to_owned()
 }
