@@ -40,6 +40,91 @@ async fn a_backup_is_made_changed_in_place_and_destroyed_by_opentofu() {
     lives_and_goes(Kind::OpenTofu).await;
 }
 
+fn with_replica(world: &World, replica: &str) -> Configuration {
+    Configuration::backup(world.cidr()).with(|it| it.backup = Some(replica.to_owned()))
+}
+
+const NEAR: &str = "replica {\n    provider_region = \"us-west-1\"\n  }";
+const FAR: &str = "replica {\n    provider_region = \"eu-west-2\"\n  }";
+const FAR_BY_NAME: &str = "replica {\n    provider_region = \"eu-west-2\"\n    name            = \"inferadb-far\"\n  }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_taken_away_is_named_kept_taken_up_again_and_destroyed_at_last() {
+    let world = World::start().await;
+    let workspace = world.workspace(Kind::Terraform, &with_replica(&world, NEAR));
+    workspace.apply().await.unwrap().succeeds();
+    let former = async || workspace.attributes("inferadb_fdb_backup.demo").await.unwrap()["former_replicas"].clone();
+    assert_eq!(former().await, serde_json::json!([]));
+
+    workspace.write("main.tf", &with_replica(&world, "").hcl()).unwrap();
+    workspace.plan().await.unwrap().has_changes().warns(&[
+        "inferadb-test-fdb-backup-replica",
+        "us-west-1",
+        "is kept",
+        "replication rule",
+        "role/inferadb-replication-",
+        "force_destroy",
+    ]);
+    workspace.apply_plan().await.unwrap().succeeds();
+    assert_eq!(former().await, serde_json::json!(["us-west-1/inferadb-test-fdb-backup-replica"]));
+    let left = world.inventory().await.counts();
+    assert_eq!((left["bucket"], left.get("role")), (2, None), "{left:?}");
+    workspace.plan().await.unwrap().is_empty_plan();
+
+    let before = world.sandbox.ledger().newest();
+    workspace.write("main.tf", &with_replica(&world, FAR).hcl()).unwrap();
+    workspace.plan().await.unwrap().fails().says(&["inferadb-test-fdb-backup-replica", "stands in `us-west-1` already", "name"]);
+    world.unchanged_since(before);
+
+    workspace.write("main.tf", &with_replica(&world, FAR_BY_NAME).hcl()).unwrap();
+    workspace.apply().await.unwrap().succeeds();
+    workspace.write("main.tf", &with_replica(&world, NEAR).hcl()).unwrap();
+    workspace.plan().await.unwrap().has_changes().warns(&["Bucket `inferadb-far` in `eu-west-2` is kept"]);
+    workspace.apply_plan().await.unwrap().succeeds();
+    assert_eq!(world.inventory().await.of("bucket").len(), 3, "the first replica serves again");
+    assert_eq!(former().await, serde_json::json!(["eu-west-2/inferadb-far"]));
+    workspace.plan().await.unwrap().is_empty_plan();
+
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
+/// Refuses a call in the middle of a change of the replica, which then is as after a kill there, and applies again.
+async fn goes_on_after_each_refusal(to: &str, calls: &[(&str, &str)]) {
+    let world = World::start().await;
+    for (service, action) in calls {
+        let workspace = world.workspace(Kind::OpenTofu, &with_replica(&world, NEAR));
+        workspace.apply().await.unwrap().succeeds();
+        workspace.write("main.tf", &with_replica(&world, to).hcl()).unwrap();
+        let denied = world.sandbox.deny(service, action);
+        workspace.apply().await.unwrap().fails().says(&[action]);
+        world.sandbox.ledger().withdraw(denied);
+        workspace.plan().await.unwrap().has_changes();
+        workspace.apply_plan().await.unwrap().succeeds();
+        workspace.plan().await.unwrap().is_empty_plan();
+        let backup = workspace.attributes("inferadb_fdb_backup.demo").await.unwrap();
+        assert_eq!(backup["former_replicas"][0], "us-west-1/inferadb-test-fdb-backup-replica", "{action}: {backup}");
+        assert_eq!(backup["replica_bucket"].is_null(), to.is_empty(), "{action}: {backup}");
+        let roles = world.inventory().await.counts().get("role").copied().unwrap_or_default();
+        assert_eq!(roles, usize::from(!to.is_empty()), "{action}");
+        workspace.destroy().await.unwrap().succeeds();
+        world.is_empty().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_was_half_removed_is_removed_by_the_next_apply() {
+    let calls =
+        [("s3", "DeleteBucketReplication"), ("iam", "DeleteRolePolicy"), ("iam", "DeleteRole"), ("s3", "PutBucketTagging")];
+    goes_on_after_each_refusal("", &calls).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_was_half_moved_is_moved_by_the_next_apply() {
+    let calls = [("s3", "PutBucketTagging"), ("s3", "CreateBucket"), ("iam", "PutRolePolicy"), ("s3", "PutBucketReplication")];
+    goes_on_after_each_refusal(FAR_BY_NAME, &calls).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn archiving_for_less_than_the_class_bills_is_warned_about() {
     let world = World::start().await;

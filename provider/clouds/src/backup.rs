@@ -61,6 +61,8 @@ pub struct BackupState {
     pub retention_days: Option<u32>,
     /// The copy in a second region.
     pub replica: Option<ReplicaState>,
+    /// Buckets that were replicas before and still stand, as `PROVIDER_REGION/BUCKET`, sorted.
+    pub former_replicas: Vec<String>,
     /// Tags of the root without the crate's own.
     pub tags: BTreeMap<String, String>,
 }

@@ -38,7 +38,7 @@ pub(crate) struct BackupModel {
     /// Refuses to destroy or replace the backup store while `true`. Turn it off in an apply of its own first.
     #[attr(optional, default = false)]
     pub(crate) deletion_protection: Value<bool>,
-    /// Lets a destroy delete the objects in the bucket and its replica. It has to be applied before the destroy.
+    /// Lets a destroy delete the objects in the bucket, its replica and former replicas. It has to be applied before the destroy.
     #[attr(optional, default = false)]
     pub(crate) force_destroy: Value<bool>,
     /// Tags on everything that belongs to the backup store, besides the provider's `default_tags`. Of two with one key, these
@@ -82,12 +82,17 @@ pub(crate) struct BackupModel {
     /// Role that replication acts in (on AWS its ARN); null without a `replica` block.
     #[attr(computed)]
     pub(crate) replication_role: Value<String>,
+    /// Buckets that were the replica before `replica` was changed or removed and still stand, as `PROVIDER_REGION/BUCKET`.
+    #[attr(computed)]
+    pub(crate) former_replicas: Value<Vec<Value<String>>>,
     /// Tags on the bucket as they are, those of the provider's `default_tags` included.
     #[attr(computed)]
     pub(crate) tags_all: Value<BTreeMap<String, Value<String>>>,
 
     /// A copy in a second region of the cloud, for the day that the first one is lost. What is written to the bucket from then
-    /// on is copied.
+    /// on is copied. When the block is changed or removed, the bucket that was the replica is kept with what is in it and named
+    /// in `former_replicas`: it can be the replica again, in its region and by its name, and a destroy of the backup store
+    /// removes it too, with what is in it only under `force_destroy`. The new one needs a `name` of its own.
     #[block]
     pub(crate) replica: Value<Replica>,
     #[block]

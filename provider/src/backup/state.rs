@@ -88,7 +88,8 @@ pub(super) fn filled(id: &MemberId, plan: &BackupModel, found: &BackupState, cla
         host: text(&found.host),
         url: url(id, &found.host),
         replica_bucket: found.replica.as_ref().map(|replica| replica.bucket.clone()).into(),
-        replication_role: found.replica.as_ref().map(|replica| replica.role.clone()).into(),
+        replication_role: found.replica.as_ref().map_or(Value::Null, |replica| text(&replica.role)),
+        former_replicas: if plan.former_replicas.is_unknown() { former(found) } else { plan.former_replicas.clone() },
         ..plan.clone()
     }
 }
@@ -112,10 +113,15 @@ pub(super) fn refreshed(id: &MemberId, row: &BackupModel, found: &BackupState, s
         retention_days: count(found.retention_days),
         replica: found_replica(id, &row.replica, found.replica.as_ref()),
         replica_bucket: found.replica.as_ref().map(|replica| replica.bucket.clone()).into(),
-        replication_role: found.replica.as_ref().map(|replica| replica.role.clone()).into(),
+        replication_role: found.replica.as_ref().map_or(Value::Null, |replica| text(&replica.role)),
+        former_replicas: former(found),
         tags_all: tags::as_found(&row.tags_all, &found.tags),
         ..row.clone()
     }
+}
+
+fn former(found: &BackupState) -> Value<Vec<Value<String>>> {
+    Value::Known(found.former_replicas.iter().map(|bucket| bucket.as_str().into()).collect())
 }
 
 fn drift(found: &BackupState) -> Vec<&'static str> {

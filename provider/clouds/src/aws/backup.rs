@@ -2,8 +2,9 @@
 
 use super::lifecycle::{self, Ages};
 use super::region::Progress;
+use super::replication::Copies;
 use super::{Aws, bucket, claimed, replication, roots, tags};
-use crate::{BackupSpec, BackupState, Claim, Error, Kind, Observer, ReplicaSpec, Result, Root};
+use crate::{BackupSpec, BackupState, Claim, Error, Kind, Observer, Result, Root};
 
 fn ages(spec: &BackupSpec) -> Ages {
     Ages {
@@ -12,16 +13,6 @@ fn ages(spec: &BackupSpec) -> Ages {
         archive_after: spec.archive_after_days,
         retention: spec.retention_days,
     }
-}
-
-fn note(replica: &ReplicaSpec) -> String {
-    format!("{}/{}", replica.provider_region, replica.name)
-}
-
-/// Region and bucket of the copy, as the root says.
-fn noted(root: &Root) -> Option<(String, String)> {
-    let (region, name) = root.tags.get(tags::REPLICA)?.split_once('/')?;
-    Some((region.to_owned(), name.to_owned()))
 }
 
 /// Where FoundationDB reaches the bucket.
@@ -52,19 +43,17 @@ pub(super) async fn apply(
         state.host = host(aws);
     });
     tokio::try_join!(bucket::protect(aws, aws.region(), name), lifecycle::ensure(aws, aws.region(), name, ages(spec)),)?;
-    let before = noted(&root);
     let wanted = spec.replica.as_ref();
-    let same = before == wanted.map(|replica| (replica.provider_region.clone(), replica.name.clone()));
-    if before.is_some() && !same {
+    let noted = Copies::noted(&root.tags);
+    if wanted.is_none() && noted.is_wanted() {
         // The copy stays: it may be all that is left of the backups. Only the copying ends.
         replication::stop(aws, name).await?;
     }
-    if !same {
-        let (set, gone): (tags::Tags, &[&str]) = match wanted {
-            Some(replica) => (tags::Tags::from([(tags::REPLICA.to_owned(), note(replica))]), &[]),
-            None => (tags::Tags::new(), &[tags::REPLICA]),
-        };
-        roots::retag(aws, Kind::Backup, name, &set, gone).await?;
+    // Before the next copy is made and after the last has ended, so that what stands is noted whoever dies in between.
+    let (set, gone) = noted.changes(wanted, &replication::gone(aws, name, &noted).await?);
+    if !set.is_empty() || !gone.is_empty() {
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        roots::retag(aws, Kind::Backup, name, &set, &gone).await?;
     }
     if let Some(replica) = wanted {
         let state = replication::ensure(aws, name, replica, &common, ages(spec)).await?;
@@ -102,7 +91,7 @@ async fn root(aws: &Aws, spec: &BackupSpec, claim: &Claim, given: Option<&Root>,
     } else {
         let mut all = tags::of_root(common.clone(), Kind::Backup, &spec.name, claim);
         if let Some(replica) = &spec.replica {
-            all.insert(tags::REPLICA.to_owned(), note(replica));
+            all.insert(tags::REPLICA.to_owned(), replication::note(replica));
         }
         let found = bucket::ensure(aws, aws.region(), &spec.name, &all).await?;
         roots::from_tags(Kind::Backup, &spec.name, found).ok_or_else(foreign)?
@@ -129,10 +118,10 @@ pub(super) async fn read(aws: &Aws, id: &str) -> Result<Option<BackupState>> {
 
 async fn read_root(aws: &Aws, root: &Root) -> Result<BackupState> {
     let name = root.id.as_str();
-    let (protection, ages, replica) = tokio::try_join!(
+    let (protection, ages, (replica, former_replicas)) = tokio::try_join!(
         bucket::protection(aws, aws.region(), name),
         lifecycle::read(aws, aws.region(), name),
-        replication::read(aws, name, noted(root)),
+        replication::read(aws, name, Copies::noted(&root.tags)),
     )?;
     Ok(BackupState {
         bucket: name.to_owned(),
@@ -146,33 +135,35 @@ async fn read_root(aws: &Aws, root: &Root) -> Result<BackupState> {
         archive_after_days: ages.archive_after,
         retention_days: ages.retention,
         replica,
+        former_replicas,
         tags: tags::users(&root.tags, name),
     })
 }
 
-/// Removes a backup store and its copy. Without `force` nothing is touched unless both are empty.
+/// Removes a backup store, its copy and its earlier ones. Without `force` nothing is touched unless all are empty.
 pub(super) async fn delete(aws: &Aws, id: &str, claim: &Claim, force: bool) -> Result<()> {
     let Some(root) = claimed(aws, Kind::Backup, id, claim).await? else { return Ok(()) };
-    let copy = noted(&root);
+    let copies = Copies::noted(&root.tags).all();
     if !force {
         let mut full = Vec::new();
         if !bucket::is_empty(aws, aws.region(), id).await? {
-            full.push(id.to_owned());
+            full.push(id);
         }
-        if let Some((region, name)) = &copy
-            && !replication::is_empty(aws, id, region, name).await?
-        {
-            full.push(name.clone());
+        for (name, region) in &copies {
+            if !replication::is_empty(aws, id, region, name).await? {
+                full.push(name);
+            }
         }
         if !full.is_empty() {
+            let buckets = if full.len() == 1 { "bucket" } else { "buckets" };
             return Err(Error::NotEmpty {
-                object: format!("bucket `{}`", full.join("`, `")),
+                object: format!("{buckets} `{}`", full.join("`, `")),
                 message: "there are backups in it, or versions of deleted ones".to_owned(),
             });
         }
     }
     replication::stop(aws, id).await?;
-    if let Some((region, name)) = &copy {
+    for (name, region) in &copies {
         replication::remove_bucket(aws, id, region, name, force).await?;
     }
     if force {

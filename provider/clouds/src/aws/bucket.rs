@@ -123,7 +123,8 @@ pub(super) async fn ensure(aws: &Aws, region: &str, bucket: &str, wanted: &Tags)
         Err(failure) if failure.is(&["BucketAlreadyExists"]) => {
             return Err(Error::Foreign {
                 object,
-                message: "bucket names are shared by all accounts of AWS, and another one has it: choose another name".to_owned(),
+                message: "names of buckets are shared by all accounts of AWS, and another account has it: choose another name"
+                    .to_owned(),
             });
         }
         Err(failure) => return Err(failure.into()),
@@ -137,7 +138,9 @@ pub(super) async fn ensure(aws: &Aws, region: &str, bucket: &str, wanted: &Tags)
             None => {}
         }
         if stood && names(aws, region).await.is_ok_and(|ours| !ours.iter().any(|name| name == bucket)) {
-            let message = "this account has it in another region: choose another name".to_owned();
+            let message =
+                "this account has it in another region of the cloud, and names of buckets are unique: choose another name"
+                    .to_owned();
             return Err(Error::Foreign { object, message });
         }
         if !pace.wait().await {

@@ -3,6 +3,8 @@
 //! Delete markers are replicated: `fdbbackup expire` then frees the space in both buckets, and what it took away stays
 //! in both as noncurrent version for as long as the lifecycle keeps those.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::types::{
     DeleteMarkerReplication, DeleteMarkerReplicationStatus, Destination, ReplicationConfiguration, ReplicationRule,
     ReplicationRuleFilter, ReplicationRuleStatus,
@@ -26,6 +28,71 @@ fn role_name(source: &str) -> String {
     format!("inferadb-replication-{}", naming::digest(&["replication", source], 16))
 }
 
+/// Which buckets are, or were, the copy: as the root notes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Copies {
+    /// Region and name of the one that is wanted.
+    wanted: Option<(String, String)>,
+    /// Regions of earlier ones, by name.
+    former: BTreeMap<String, String>,
+}
+
+/// Value of [`tags::REPLICA`].
+pub(super) fn note(replica: &ReplicaSpec) -> String {
+    format!("{}/{}", replica.provider_region, replica.name)
+}
+
+fn former_key(bucket: &str) -> String {
+    format!("{}{bucket}", tags::FORMER_REPLICA)
+}
+
+impl Copies {
+    /// Reads the notes on a root.
+    pub(super) fn noted(root: &Tags) -> Self {
+        let wanted = root.get(tags::REPLICA).and_then(|note| note.split_once('/'));
+        let former =
+            root.iter().filter_map(|(key, region)| Some((key.strip_prefix(tags::FORMER_REPLICA)?.to_owned(), region.clone())));
+        Self { wanted: wanted.map(|(region, name)| (region.to_owned(), name.to_owned())), former: former.collect() }
+    }
+
+    /// Whether there is to be a copy.
+    pub(super) const fn is_wanted(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Regions of all of them, by name. A name stands in one region only: buckets' names are unique.
+    pub(super) fn all(&self) -> BTreeMap<String, String> {
+        let wanted = self.wanted.iter().map(|(region, name)| (name.clone(), region.clone()));
+        self.former.clone().into_iter().chain(wanted).collect()
+    }
+
+    /// Which tags of the root to set and to take away, so that `replica` is noted as wanted and all others as earlier ones.
+    /// Those in `gone` do not stand any more.
+    pub(super) fn changes(&self, replica: Option<&ReplicaSpec>, gone: &[String]) -> (Tags, Vec<String>) {
+        let mut set = Tags::new();
+        let mut away = Vec::new();
+        match replica {
+            Some(replica) => {
+                set.insert(tags::REPLICA.to_owned(), note(replica));
+            }
+            None if self.wanted.is_some() => away.push(tags::REPLICA.to_owned()),
+            None => {}
+        }
+        let wanted = replica.map(|replica| replica.name.as_str());
+        for (name, region) in self.all() {
+            if wanted == Some(name.as_str()) || gone.contains(&name) {
+                away.extend(self.former.contains_key(&name).then(|| former_key(&name)));
+            } else if !self.former.contains_key(&name) {
+                set.insert(former_key(&name), region);
+            }
+        }
+        if replica.is_some_and(|replica| self.wanted.as_ref() == Some(&(replica.provider_region.clone(), replica.name.clone()))) {
+            set.remove(tags::REPLICA);
+        }
+        (set, away)
+    }
+}
+
 fn replica_tags(common: &Tags, source: &str) -> Tags {
     let mut all = common.clone();
     all.insert(tags::KIND.to_owned(), KIND.to_owned());
@@ -45,12 +112,18 @@ pub(super) async fn ensure(aws: &Aws, source: &str, spec: &ReplicaSpec, common: 
     if !is_ours(&found, source) {
         return Err(foreign(&spec.name, source));
     }
+    // Until the rule is written, an earlier copy goes on.
+    let earlier = rule(aws, source).await?.map(|(bucket, _)| bucket).filter(|bucket| *bucket != spec.name);
+    let both: Vec<&str> = std::iter::once(spec.name.as_str()).chain(earlier.as_deref()).collect();
     let ((), (), ()) = tokio::try_join!(
-        write_policy(aws, source, &spec.name),
+        write_policy(aws, source, &both),
         bucket::protect(aws, &spec.provider_region, &spec.name),
         lifecycle::ensure(aws, &spec.provider_region, &spec.name, ages),
     )?;
     write_rule(aws, source, &spec.name, &role).await?;
+    if earlier.is_some() {
+        write_policy(aws, source, &[&spec.name]).await?;
+    }
     Ok(ReplicaState { bucket: spec.name.clone(), provider_region: spec.provider_region.clone(), role })
 }
 
@@ -109,7 +182,7 @@ async fn ensure_role(aws: &Aws, source: &str, all: &Tags) -> Result<String> {
     })
 }
 
-async fn write_policy(aws: &Aws, source: &str, replica: &str) -> Result<()> {
+async fn write_policy(aws: &Aws, source: &str, replicas: &[&str]) -> Result<()> {
     let client = &aws.clients().iam;
     let name = role_name(source);
     let partition = &aws.identity().await?.partition;
@@ -131,7 +204,7 @@ async fn write_policy(aws: &Aws, source: &str, replica: &str) -> Result<()> {
             {
                 "Effect": "Allow",
                 "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
-                "Resource": format!("{}/*", arn(replica)),
+                "Resource": replicas.iter().map(|replica| format!("{}/*", arn(replica))).collect::<Vec<_>>(),
             },
         ],
     })
@@ -198,14 +271,37 @@ async fn rule(aws: &Aws, source: &str) -> Result<Option<(String, String)>> {
     Ok(bucket.map(|arn| (arn.rsplit(':').next().unwrap_or(arn).to_owned(), configuration.role().to_owned())))
 }
 
-/// The copy as it stands. `noted` is where it was to be.
-pub(super) async fn read(aws: &Aws, source: &str, noted: Option<(String, String)>) -> Result<Option<ReplicaState>> {
-    let Some((provider_region, name)) = noted else { return Ok(None) };
-    let Some((bucket, role)) = rule(aws, source).await? else { return Ok(None) };
-    if bucket != name || bucket::tags(aws, &provider_region, &bucket).await?.is_none() {
-        return Ok(None);
+/// The copy as it stands, and the earlier ones that still stand.
+///
+/// The copy is where the rule points to, whatever is wanted, so that a change that ended early shows; without a rule it is
+/// the bucket that is wanted, with no role.
+pub(super) async fn read(aws: &Aws, source: &str, copies: Copies) -> Result<(Option<ReplicaState>, Vec<String>)> {
+    let noted = copies.all();
+    if noted.is_empty() {
+        return Ok((None, Vec::new()));
     }
-    Ok(Some(ReplicaState { bucket, provider_region, role }))
+    let (rule, gone) = tokio::try_join!(rule(aws, source), gone(aws, source, &copies))?;
+    let mut standing: BTreeMap<String, String> = noted.into_iter().filter(|(name, _)| !gone.contains(name)).collect();
+    let (bucket, role) = match (rule, &copies.wanted) {
+        (Some((bucket, role)), _) if standing.contains_key(&bucket) => (bucket, role),
+        (_, Some((_, bucket))) => (bucket.clone(), String::new()),
+        _ => Default::default(),
+    };
+    let replica = standing.remove(&bucket).map(|provider_region| ReplicaState { bucket, provider_region, role });
+    let mut former: Vec<String> = standing.into_iter().map(|(name, region)| format!("{region}/{name}")).collect();
+    former.sort();
+    Ok((replica, former))
+}
+
+/// Names of those that do not stand, or are not this bucket's.
+pub(super) async fn gone(aws: &Aws, source: &str, copies: &Copies) -> Result<Vec<String>> {
+    let mut gone = Vec::new();
+    for (name, region) in copies.all() {
+        if !bucket::tags(aws, &region, &name).await?.is_some_and(|found| is_ours(&found, source)) {
+            gone.push(name);
+        }
+    }
+    Ok(gone)
 }
 
 /// Whether the copy is empty, or not there.
@@ -261,5 +357,45 @@ async fn remove_role(aws: &Aws, source: &str) -> Result<()> {
     match gone {
         Err(failure) if !failure.is_not_found() => Err(failure.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn replica(provider_region: &str, name: &str) -> ReplicaSpec {
+        ReplicaSpec { provider_region: provider_region.to_owned(), name: name.to_owned() }
+    }
+
+    /// The root's tags once the changes are made.
+    fn after(mut root: Tags, wanted: Option<&ReplicaSpec>, standing_no_more: &[&str]) -> Tags {
+        let gone: Vec<String> = standing_no_more.iter().map(|name| (*name).to_owned()).collect();
+        let (set, away) = Copies::noted(&root).changes(wanted, &gone);
+        root.retain(|key, _| !away.contains(key));
+        root.extend(set);
+        root
+    }
+
+    #[test]
+    fn no_copy_is_forgotten_while_it_stands() {
+        let first = root(&[(tags::REPLICA, "us-west-1/a")]);
+        assert_eq!(after(Tags::new(), Some(&replica("us-west-1", "a")), &[]), first);
+        assert_eq!(after(first.clone(), Some(&replica("us-west-1", "a")), &[]), first, "nothing to change");
+
+        let moved = after(first.clone(), Some(&replica("eu-west-2", "b")), &[]);
+        assert_eq!(moved, root(&[(tags::REPLICA, "eu-west-2/b"), ("inferadb.com/former-replica/a", "us-west-1")]));
+        let none = after(moved, None, &[]);
+        assert_eq!(none, root(&[("inferadb.com/former-replica/a", "us-west-1"), ("inferadb.com/former-replica/b", "eu-west-2")]));
+        assert_eq!(Copies::noted(&none).all().len(), 2);
+
+        let back = after(none.clone(), Some(&replica("us-west-1", "a")), &[]);
+        assert_eq!(back, root(&[(tags::REPLICA, "us-west-1/a"), ("inferadb.com/former-replica/b", "eu-west-2")]));
+        assert_eq!(after(none, None, &["a", "b"]), Tags::new(), "what somebody removed by hand is forgotten");
+        assert_eq!(after(first, None, &["a"]), Tags::new());
     }
 }

@@ -10,6 +10,9 @@ pub(super) const DNS_ZONE: &str = "inferadb.com/dns-zone";
 pub(super) const DNS_RECORD: &str = "inferadb.com/dns-record";
 /// On a backup's root: `PROVIDER_REGION/BUCKET` of the replica.
 pub(super) const REPLICA: &str = "inferadb.com/replica";
+/// On a backup's root, with the bucket's name behind it: the provider region of a replica that was taken away and may still
+/// stand.
+pub(super) const FORMER_REPLICA: &str = "inferadb.com/former-replica/";
 /// On a replica's bucket and role: the bucket that it belongs to.
 pub(super) const REPLICA_OF: &str = "inferadb.com/replica-of";
 /// What consoles show.
