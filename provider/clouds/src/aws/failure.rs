@@ -6,7 +6,6 @@ use std::time::Duration;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::Error;
@@ -223,10 +222,22 @@ fn words<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: StdError + Send + Sync + 'static,
 {
-    if let Some(credentials) = credentials_error(error) {
-        return DisplayErrorContext(credentials).to_string();
+    match credentials_error(error) {
+        Some(credentials) => chain(credentials),
+        None => chain(error),
     }
-    DisplayErrorContext(error).to_string()
+}
+
+/// What an error says and what caused it, each once.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for source in sources(error) {
+        let words = source.to_string();
+        if !words.is_empty() && !said.iter().any(|earlier| earlier.contains(&words)) {
+            said.push(words);
+        }
+    }
+    said.join(": ")
 }
 
 #[cfg(test)]
@@ -253,6 +264,14 @@ mod tests {
             assert!(matches!(error, Error::Quota { .. }), "{code}: {error:?}");
             assert!(error.to_string().contains("current limit of 8"), "{error}");
         }
+    }
+
+    #[test]
+    fn missing_credentials_are_told_in_words() {
+        let inner = CredentialsError::not_loaded("no providers in chain provided credentials");
+        let error: SdkError<aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError, HttpResponse> =
+            SdkError::dispatch_failure(aws_smithy_runtime_api::client::result::ConnectorError::other(Box::new(inner), None));
+        insta::assert_snapshot!(words(&error), @"the credential provider was not enabled: no providers in chain provided credentials");
     }
 
     #[test]
