@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use clouds::{Claim, Cloud, Kind, Mark, Root, Scope};
 use serde::{Deserialize, Serialize};
-use tf_provider::{Diagnostic, Diagnostics};
+use tf_provider::{Diagnostic, Diagnostics, path};
 
 use crate::diagnostics;
 
@@ -134,35 +134,38 @@ pub(crate) const fn resource_type(kind: Kind) -> &'static str {
     }
 }
 
-/// The error of a create that meets a root which a row of some state holds.
+/// The error of a create, or of its plan, that meets a root which a row of some state holds.
 pub(crate) fn held_by_a_state(root: &Root, import_id: &str) -> Diagnostic {
     let resource = resource_type(root.kind);
-    Diagnostic::error(format!("`{resource}` `{}` exists already and stands in a Terraform state", root.name)).detail(format!(
-        "Its root `{}` belongs to environment `{}`, region `{}`, and bears the claim of a row that some state holds. Nothing was \
-         made or changed.\n\n\
-         To manage it from here, remove it from that other state and import it:\n\n    \
-         terraform import {resource}.LABEL {import_id}\n\n\
-         If this plan replaces the object itself, `create_before_destroy` in its `lifecycle` block is the likely reason: two \
-         objects of one name cannot stand at once, so the old one has to go first. Remove `create_before_destroy`, or give the new \
-         object another name.",
-        root.id, root.scope.environment, root.scope.region,
-    ))
+    Diagnostic::error(format!("`{resource}` `{}` exists already and stands in a Terraform state", root.name))
+        .detail(format!(
+            "`{}` was made for it, in environment `{}`, region `{}`, and some other state holds it. Nothing was made or changed.\n\n\
+             To manage it from here, remove it from that other state and import it:\n\n    \
+             terraform import {resource}.LABEL {import_id}\n\n\
+             If this plan replaces the object itself: with `create_before_destroy` in its `lifecycle` block two objects of one name \
+             would have to stand at once, so remove that, or give the new object another name; and `-refresh=false` hides from the \
+             plan that the object stands in this very state, so plan without it.",
+            root.id, root.scope.environment, root.scope.region,
+        ))
+        .at(path!("name"))
 }
 
 /// What a plan says of a root that its create will meet. `becomes` tells in sentences what stands and what is made of it,
 /// where that is known; `seen` whether a row of this very state holds the root, which the plan then replaces.
-pub(crate) fn plan_warning(decision: &Decision<'_>, import_id: &str, becomes: Option<&str>, seen: bool) -> Option<Diagnostic> {
+///
+/// # Errors
+///
+/// Where another state holds the root: the create would be refused.
+pub(crate) fn announce(
+    decision: &Decision<'_>,
+    import_id: &str,
+    becomes: Option<&str>,
+    seen: bool,
+) -> Result<Option<Diagnostic>, Diagnostic> {
     match decision {
-        Decision::New => None,
-        Decision::InState(_) if seen => None,
-        Decision::InState(root) => Some(
-            Diagnostic::warning(format!("`{}` `{}` stands in another state", resource_type(root.kind), root.name)).detail(format!(
-                "Its root `{}` bears a claim that this plan has not read from this state. Unless this plan replaces it, the apply \
-                 will be refused: import it instead, with\n\n    terraform import {}.LABEL {import_id}",
-                root.id,
-                resource_type(root.kind),
-            )),
-        ),
+        Decision::New => Ok(None),
+        Decision::InState(_) if seen => Ok(None),
+        Decision::InState(root) => Err(held_by_a_state(root, import_id)),
         Decision::TakeUp { root, .. } => {
             let resource = resource_type(root.kind);
             let why = if root.finished {
@@ -171,10 +174,10 @@ pub(crate) fn plan_warning(decision: &Decision<'_>, import_id: &str, becomes: Op
                 "A create that did not end has left it."
             };
             let becomes = becomes.unwrap_or("The apply takes it up and makes what is missing.");
-            Some(
+            Ok(Some(
                 Diagnostic::warning(format!("`{resource}` `{}` stands already", root.name))
                     .detail(format!("`{}` exists. {why} {becomes}", root.id)),
-            )
+            ))
         }
     }
 }
@@ -285,8 +288,10 @@ mod tests {
     fn a_plan_says_what_its_create_will_meet() {
         let said = |root: &Root, becomes: Option<&str>, seen: bool| {
             let roots = std::slice::from_ref(root);
-            let warning = plan_warning(&decide(roots, &scope(), "nyc1"), "production/aws/us-east-1/nyc1", becomes, seen);
-            warning.map(|warning| warning.to_string()).unwrap_or_default()
+            match announce(&decide(roots, &scope(), "nyc1"), "production/aws/us-east-1/nyc1", becomes, seen) {
+                Ok(warning) => warning.map(|warning| warning.to_string()).unwrap_or_default(),
+                Err(error) => format!("error: {}", error.summary()),
+            }
         };
         insta::assert_snapshot!(
             said(&root("vpc-1", false, false), Some("The network and 2 subnets exist and are kept."), false),
@@ -296,24 +301,20 @@ mod tests {
             said(&root("vpc-1", true, false), None, false),
             @"`inferadb_region` `nyc1` stands already: `vpc-1` exists. It is finished, but no refresh has seen it in a state since, as when a run ends before its state is written. The apply takes it up and makes what is missing."
         );
-        insta::assert_snapshot!(said(&root("vpc-1", true, true), None, false), @r"
-        `inferadb_region` `nyc1` stands in another state: Its root `vpc-1` bears a claim that this plan has not read from this state. Unless this plan replaces it, the apply will be refused: import it instead, with
-
-            terraform import inferadb_region.LABEL production/aws/us-east-1/nyc1
-        ");
+        insta::assert_snapshot!(said(&root("vpc-1", true, true), None, false), @"error: `inferadb_region` `nyc1` exists already and stands in a Terraform state");
         assert_eq!(said(&root("vpc-1", true, true), None, true), "");
     }
 
     #[test]
     fn a_create_that_meets_a_held_root_says_how_to_import_it() {
         insta::assert_snapshot!(held_by_a_state(&root("vpc-1", true, true), "production/aws/us-east-1/nyc1"), @r"
-        `inferadb_region` `nyc1` exists already and stands in a Terraform state: Its root `vpc-1` belongs to environment `production`, region `nyc1`, and bears the claim of a row that some state holds. Nothing was made or changed.
+        name: `inferadb_region` `nyc1` exists already and stands in a Terraform state: `vpc-1` was made for it, in environment `production`, region `nyc1`, and some other state holds it. Nothing was made or changed.
 
         To manage it from here, remove it from that other state and import it:
 
             terraform import inferadb_region.LABEL production/aws/us-east-1/nyc1
 
-        If this plan replaces the object itself, `create_before_destroy` in its `lifecycle` block is the likely reason: two objects of one name cannot stand at once, so the old one has to go first. Remove `create_before_destroy`, or give the new object another name.
+        If this plan replaces the object itself: with `create_before_destroy` in its `lifecycle` block two objects of one name would have to stand at once, so remove that, or give the new object another name; and `-refresh=false` hides from the plan that the object stands in this very state, so plan without it.
         ");
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clouds::{Cloud, Place};
+use clouds::{Cloud, Kind, Place};
 use ipnet::Ipv4Net;
 use tf_provider::{Diagnostic, Value, path};
 use tokio::sync::OnceCell;
@@ -22,6 +22,7 @@ pub(crate) struct Configured {
     connections: Mutex<BTreeMap<Place, Arc<OnceCell<Connection>>>>,
     seen: Mutex<BTreeSet<String>>,
     planned_networks: Mutex<BTreeMap<RegionId, Ipv4Net>>,
+    planned_ids: Mutex<BTreeSet<(Kind, String)>>,
 }
 
 /// A cloud in one place, with credentials that were found and belong to an allowed account.
@@ -49,6 +50,7 @@ impl Configured {
             connections: Mutex::default(),
             seen: Mutex::default(),
             planned_networks: Mutex::default(),
+            planned_ids: Mutex::default(),
         }
     }
 
@@ -99,8 +101,8 @@ impl Configured {
 
     async fn connect(&self, place: &Place) -> Result<Connection, Diagnostic> {
         let doing = format!("Cannot use `{place}`");
-        let cloud = self.clouds.connect(place).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
-        let account_id = cloud.account().await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+        let cloud = self.clouds.connect(place).await.map_err(|error| diagnostics::asking(&doing, &error))?;
+        let account_id = cloud.account().await.map_err(|error| diagnostics::asking(&doing, &error))?;
         self.check_allowed(&account_id)?;
         Ok(Connection { cloud, account_id })
     }
@@ -148,12 +150,39 @@ impl Configured {
         Ok(())
     }
 
-    /// Remembers that a refresh of this run has read a row with `claim`.
+    /// That something to be made or imported belongs to this provider's environment. `named` begins the sentence that says
+    /// where the other environment was read: "`region_id` names".
+    pub(crate) fn check_environment(&self, id: &str, environment: &str, named: &str) -> Result<(), Diagnostic> {
+        match self.environment.as_str() {
+            Some(own) if own != environment => {
+                Err(Diagnostic::error(format!("`{id}` belongs to environment `{environment}`, the provider to `{own}`")).detail(format!(
+                    "{named} something of environment `{environment}`, and this provider has `environment = \"{own}\"`. Nothing was made \
+                     or changed. Use a provider of that environment (an alias of it, named by `provider = inferadb.ALIAS`), or name \
+                     something of environment `{own}`."
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers that this run plans to make the resource of that id, and refuses a second one.
+    pub(crate) fn plans(&self, kind: Kind, id: &str) -> Result<(), Diagnostic> {
+        let planned = (kind, id.to_owned());
+        if self.planned_ids.lock().unwrap_or_else(PoisonError::into_inner).insert(planned) {
+            return Ok(());
+        }
+        let resource = crate::claims::resource_type(kind);
+        Err(Diagnostic::error(format!("Two `{resource}` are to be `{id}`"))
+            .detail("Another resource of this configuration has the same name in the same place. Give one of them another name.")
+            .at(path!("name")))
+    }
+
+    /// Remembers that this run has read a row with `claim`.
     pub(crate) fn saw(&self, claim: &str) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(claim.to_owned());
     }
 
-    /// Whether a refresh of this run has read a row with that claim, so that a plan that meets it replaces its own object.
+    /// Whether this run has read a row with that claim, so that a plan that meets it replaces its own object.
     pub(crate) fn has_seen(&self, claim: &str) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(claim)
     }
@@ -226,6 +255,21 @@ mod tests {
         insta::assert_snapshot!(configured(allowed).check_allowed("333333333333").unwrap_err(), @"Account `333333333333` is not allowed: The credentials that were found belong to account `333333333333`, and `allowed_account_ids` of the provider names `111111111111`, `222222222222`. Nothing was made or changed. Use credentials of an allowed account, or add this one.");
         let unknown = Value::Known(vec![Value::unknown()]);
         assert_eq!(configured(unknown).check_allowed("333333333333"), Ok(()));
+    }
+
+    #[test]
+    fn a_new_thing_of_another_environment_is_no_row() {
+        let provider = configured(Value::Null);
+        assert_eq!(provider.check_environment("production/nyc1/b", "production", "`region_id` names"), Ok(()));
+        insta::assert_snapshot!(provider.check_environment("u/sfo1/b", "u", "`region_id` names").unwrap_err(), @r#"`u/sfo1/b` belongs to environment `u`, the provider to `production`: `region_id` names something of environment `u`, and this provider has `environment = "production"`. Nothing was made or changed. Use a provider of that environment (an alias of it, named by `provider = inferadb.ALIAS`), or name something of environment `production`."#);
+    }
+
+    #[test]
+    fn two_of_one_name_are_not_planned() {
+        let provider = configured(Value::Null);
+        assert_eq!(provider.plans(Kind::Cluster, "production/nyc1/blue"), Ok(()));
+        assert_eq!(provider.plans(Kind::Backup, "production/nyc1/blue"), Ok(()));
+        insta::assert_snapshot!(provider.plans(Kind::Cluster, "production/nyc1/blue").unwrap_err(), @"name: Two `inferadb_cluster` are to be `production/nyc1/blue`: Another resource of this configuration has the same name in the same place. Give one of them another name.");
     }
 
     #[test]

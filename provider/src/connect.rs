@@ -59,7 +59,7 @@ pub(crate) struct Aws {
 #[derive(Model, Clone, Debug, PartialEq)]
 pub(crate) struct AssumeRole {
     /// ARN of the role.
-    #[attr(required)]
+    #[attr(required, validate = role_arn)]
     pub(crate) role_arn: Value<String>,
     /// Name of the session. `terraform-provider-inferadb` unless given.
     #[attr(optional)]
@@ -144,6 +144,21 @@ fn url(text: &str) -> Result<(), String> {
     match rest {
         Some(host) if !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace) => Ok(()),
         _ => Err(format!("`{text}` is not a URL: expected a form such as `https://ec2.example.com`")),
+    }
+}
+
+/// `arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`.
+fn role_arn(text: &str) -> Result<(), String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let is_role = |partition: &str, account: &str, role: &str| {
+        partition.starts_with("aws")
+            && account.len() == 12
+            && account.bytes().all(|c| c.is_ascii_digit())
+            && role.strip_prefix("role/").is_some_and(|name| !name.is_empty())
+    };
+    match parts.as_slice() {
+        ["arn", partition, "iam", "", account, role] if is_role(partition, account, role) => Ok(()),
+        _ => Err(format!("`{text}` is not the ARN of a role: expected a form such as `arn:aws:iam::123456789012:role/deploy`")),
     }
 }
 
@@ -377,6 +392,17 @@ mod tests {
         assert_eq!(duration("12h"), Ok(Duration::from_hours(12)));
         for wrong in ["", "1d", "14m", "13h"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn roles_are_named_by_arn() {
+        for right in ["arn:aws:iam::123456789012:role/deploy", "arn:aws-us-gov:iam::123456789012:role/team/deploy"] {
+            assert_eq!(role_arn(right), Ok(()), "{right}");
+        }
+        for wrong in ["foo", "", "arn:aws:iam::123456789012:user/me", "arn:aws:iam::1:role/a", "arn:aws:iam::123456789012:role/"]
+        {
+            assert!(role_arn(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -44,7 +44,12 @@ impl RegionId {
     pub(crate) fn from_import(id: &str) -> Result<Self, IdError> {
         match *parts(id).as_slice() {
             [environment, name] => on_some_cloud(id, environment, name),
-            _ => id.parse(),
+            [_, _, _, _] => id.parse(),
+            _ => Err(wrong(
+                id,
+                "expected `ENVIRONMENT/NAME`, such as `production/nyc1`, or `ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME`, such as \
+                 `production/aws/us-east-1/nyc1`",
+            )),
         }
     }
 }
@@ -174,7 +179,7 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let region = |id: &str| RegionId::from_import(id).unwrap_err().to_string();
         let member = |id: &str| MemberId::from_import(id).unwrap_err().to_string();
-        insta::assert_snapshot!(region("production"), @"`production` is not an id: expected `ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME`, such as `production/aws/us-east-1/nyc1`");
+        insta::assert_snapshot!(region("production"), @"`production` is not an id: expected `ENVIRONMENT/NAME`, such as `production/nyc1`, or `ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME`, such as `production/aws/us-east-1/nyc1`");
         insta::assert_snapshot!(region("production/blue"), @"`production/blue` is not an id: `blue` stands for no cloud region by itself, so the id has to name cloud and region too");
         insta::assert_snapshot!(region("production/azure/eastus/blue"), @"`production/azure/eastus/blue` is not an id: unknown cloud `azure`: expected `aws`, `docker`");
         insta::assert_snapshot!(region("Prod/aws/us-east-1/nyc1"), @"`Prod/aws/us-east-1/nyc1` is not an id: `Prod` may hold lower-case letters, digits and hyphens only, with a letter or digit at both ends");

@@ -123,7 +123,10 @@ pub(crate) fn known_machine_types(cloud: ProviderType) -> String {
 /// A name that goes into names and tags of cloud objects: a lower-case DNS label of at most `most` characters.
 pub(crate) fn check_label(name: &str, most: usize) -> Result<(), String> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.is_empty() || name.len() > most {
+    if name.is_empty() {
+        return Err(format!("the name is empty: expected 1 to {most} characters"));
+    }
+    if name.len() > most {
         return Err(format!("`{name}` has {} characters: expected 1 to {most}", name.chars().count()));
     }
     if !name.chars().all(inner) || name.starts_with('-') || name.ends_with('-') {

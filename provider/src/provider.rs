@@ -44,13 +44,21 @@ fn environment(name: &str) -> Result<(), String> {
 }
 
 fn account_ids(ids: &[Value<String>]) -> Result<(), String> {
-    match ids.iter().filter_map(Value::as_str).find(|id| id.is_empty()) {
-        Some(_) => Err("an account id is empty".to_owned()),
-        None if ids.is_empty() => {
-            Err("no account is given, so none could be used: expected at least one, or no list at all".to_owned())
+    if ids.is_empty() {
+        return Err("no account is given, so none could be used: expected at least one, or no list at all".to_owned());
+    }
+    match ids.iter().filter_map(Value::as_str).find(|id| !is_account_id(id)) {
+        Some(id) => {
+            Err(format!("`{id}` is no account id: expected the 12 digits of an AWS account, or the id of a Docker engine"))
         }
         None => Ok(()),
     }
+}
+
+/// An AWS account's id, or what `docker info` shows as the engine's: a UUID, or twelve groups of four in engines of old.
+fn is_account_id(id: &str) -> bool {
+    let digits = id.len() == 12 && id.bytes().all(|c| c.is_ascii_digit());
+    digits || (id.len() >= 36 && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b':')))
 }
 
 /// The provider `inferadb`.
@@ -82,6 +90,19 @@ mod tests {
 
     use super::*;
     use tf_provider::Provider;
+
+    #[test]
+    fn accounts_are_named_by_their_ids() {
+        let check = |ids: &[&str]| account_ids(&ids.iter().map(|id| Value::from(*id)).collect::<Vec<_>>());
+        assert_eq!(check(&["123456789012", "0f5e0a4f-7d0e-4a6c-9b0e-0d7c4b5a6f10"]), Ok(()));
+        assert_eq!(
+            check(&["123456789012", "abc"]).unwrap_err(),
+            "`abc` is no account id: expected the 12 digits of an AWS account, or the id of a Docker engine"
+        );
+        for wrong in [&[][..], &[""], &["1234-5678-9012"]] {
+            assert!(check(wrong).is_err(), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn the_cluster_page_says_what_a_change_of_each_attribute_does() {

@@ -254,3 +254,104 @@ async fn a_dns_zone_that_does_not_exist_is_refused_before_anything_is_made() {
     world.unchanged_since(0);
     world.is_empty().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dns_record_that_holds_its_zone_is_refused() {
+    plan_is_refused(
+        |world| {
+            Configuration::region(world.cidr()).with(|it| {
+                "dns {\n zone = \"inferadb.com\"\n record = \"api.inferadb.com\"\n }".clone_into(&mut it.region_extra);
+            })
+        },
+        &["record", "`api.inferadb.com.inferadb.com`", "record = \"api\""],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dns_zone_that_is_not_there_is_warned_of() {
+    let world = shared();
+    let configuration = Configuration::region(world.cidr())
+        .with(|it| "dns {\n zone = \"no-such-zone.example\"\n }".clone_into(&mut it.region_extra));
+    let workspace = world.workspace(Kind::Terraform, &configuration);
+    workspace.plan().await.unwrap().has_changes().warns(&["There is no DNS zone `no-such-zone.example` yet"]);
+    world.unchanged_since(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_account_id_is_refused() {
+    plan_is_refused(
+        |world| {
+            Configuration::region(world.cidr()).with(|it| "allowed_account_ids = [\"abc\"]".clone_into(&mut it.provider_extra))
+        },
+        &["allowed_account_ids", "`abc`", "12 digits of an AWS account"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_no_arn_is_refused() {
+    plan_is_refused(
+        |world| {
+            Configuration::region(world.cidr()).with(|it| {
+                "aws {\n assume_role {\n role_arn = \"foo\"\n }\n }".clone_into(&mut it.provider_extra);
+            })
+        },
+        &["role_arn", "`foo`", "arn:aws:iam::"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_no_url_is_refused_without_a_try() {
+    let world = shared();
+    let mut workspace = world.workspace(Kind::Terraform, &Configuration::region(world.cidr()));
+    workspace.set("AWS_ENDPOINT_URL", "foo");
+    workspace.plan().await.unwrap().fails().says(&["AWS_ENDPOINT_URL", "`foo` is not a URL", "in the environment"]);
+    world.unchanged_since(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_credentials_are_told_in_words() {
+    let world = shared();
+    let mut workspace = world.workspace(Kind::Terraform, &Configuration::region(world.cidr()));
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"] {
+        workspace.unset(name);
+    }
+    workspace.set("AWS_EC2_METADATA_DISABLED", "true");
+    for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+        workspace.set(name, "/nonexistent");
+    }
+    let plan = workspace.plan().await.unwrap().fails().says(&["No credentials", "AWS_ACCESS_KEY_ID"]);
+    for rust in ["CredentialsNotLoaded", "ProviderAttempt", "next apply"] {
+        assert!(!plan.report().contains(rust), "`{rust}` is not for users: {}", plan.report());
+    }
+    world.unchanged_since(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clusters_of_one_name_are_refused() {
+    let world = shared();
+    let hcl = Configuration::cluster(world.cidr()).hcl();
+    let workspace = world.workspace(Kind::Terraform, &Configuration::cluster(world.cidr()));
+    let second = &hcl[hcl.find("resource \"inferadb_cluster\"").unwrap()..];
+    workspace.write("second.tf", &second.replacen("\"demo\"", "\"second\"", 1)).unwrap();
+    workspace.plan().await.unwrap().fails().says(&["name", "Two `inferadb_cluster` are to be", "another name"]);
+    world.unchanged_since(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_in_a_region_of_another_environment_is_refused_by_its_region_id() {
+    let world = shared();
+    let configuration = Configuration::region(world.cidr());
+    let workspace = world.workspace(Kind::Terraform, &configuration);
+    let backup =
+        "resource \"inferadb_fdb_backup\" \"b\" {\n name = \"inferadb-b\"\n region_id = \"other/aws/us-east-1/nyc1\"\n}\n";
+    workspace.write("backup.tf", backup).unwrap();
+    let plan = workspace.plan().await.unwrap().fails().says(&["`region_id` names something of environment `other`", "alias"]);
+    assert!(!plan.report().contains("row of state"), "{}", plan.report());
+    let import = workspace.run(&["import", "-no-color", "inferadb_region.nyc1", "other/nyc1"]).await.unwrap();
+    let said = import.stderr.split_whitespace().collect::<Vec<_>>().join(" ").replace("│ ", "");
+    assert!(said.contains("The import id names something of environment `other`"), "{said}");
+    world.unchanged_since(0);
+}

@@ -49,3 +49,30 @@ async fn a_region_is_made_replanned_empty_and_destroyed_by_terraform() {
 async fn a_region_is_made_replanned_empty_and_destroyed_by_opentofu() {
     lives_and_goes(Kind::OpenTofu).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_is_not_replaced_under_what_stands_in_it() {
+    let world = World::start().await;
+    let configuration = Configuration::backup(world.cidr());
+    let workspace = world.workspace(Kind::Terraform, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+    let before = world.sandbox.ledger().newest();
+    let smaller = configuration.with(|it| it.cidr_block = it.cidr_block.replace("/16", "/17"));
+    workspace.write("main.tf", &smaller.hcl()).unwrap();
+    workspace.plan().await.unwrap().fails().says(&[
+        "in use and cannot be replaced",
+        "`cidr_block`",
+        "`inferadb_fdb_backup` `inferadb-test-fdb-backup`",
+    ]);
+    let changes: Vec<_> = world.sandbox.ledger().calls_after(before).into_iter().filter(world::is_change).collect();
+    // The first refresh marks what it finds as held by a state; nothing else.
+    assert!(changes.iter().all(|call| call.action.ends_with("Tags") || call.action.ends_with("Tagging")), "{changes:#?}");
+
+    workspace.write("main.tf", &smaller.with(|it| it.backup = None).hcl()).unwrap();
+    workspace.run(&["destroy", "-auto-approve", "-target=inferadb_fdb_backup.demo"]).await.unwrap();
+    workspace.plan().await.unwrap().has_changes();
+    workspace.apply_plan().await.unwrap().succeeds();
+    workspace.plan().await.unwrap().is_empty_plan();
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}

@@ -14,7 +14,7 @@ async fn second_directory_is_told_to_import(kind: Kind, configuration: impl Fn(&
     let standing = world.inventory().await;
 
     let second = first.copy().unwrap();
-    second.apply().await.unwrap().fails().says(&["import", import]).says(&["create_before_destroy"]);
+    second.plan().await.unwrap().fails().says(&["import", import]).says(&["create_before_destroy"]);
     assert_eq!(world.inventory().await.counts(), standing.counts());
     assert_eq!(world.inventory().await.machines(), standing.machines());
 
@@ -41,6 +41,6 @@ async fn the_second_of_two_directories_is_told_to_import_the_cluster() {
     let import = second.run(&["import", "-no-color", "inferadb_region.nyc1", "test/nyc1"]).await.unwrap();
     assert_eq!(import.code, Some(0), "{}{}", import.stdout, import.stderr);
     let id = "test/aws/us-east-1/nyc1/demo";
-    second.apply().await.unwrap().fails().says(&["terraform import inferadb_cluster.", id]);
+    second.plan().await.unwrap().fails().says(&["terraform import inferadb_cluster.", id]);
     assert_eq!(world.inventory().await.machines(), machines);
 }

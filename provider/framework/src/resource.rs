@@ -121,7 +121,7 @@ pub trait Resource: Send + Sync + 'static {
         let _ = (cx, id);
         async {
             Err(Diagnostic::error("Import is not supported")
-                .detail(format!("Resources of the type `{}` cannot be imported.", Self::NAME))
+                .detail("What stands already cannot be taken into a state by this type of resource.")
                 .into())
         }
     }

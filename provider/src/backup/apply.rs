@@ -78,11 +78,11 @@ fn removal(doing: &str, error: &clouds::Error) -> Diagnostic {
     match error {
         clouds::Error::NotEmpty { object, .. } => Diagnostic::error(doing)
             .detail(format!(
-                "{object} has objects in it, and `force_destroy` is `false` in the state. Nothing was deleted.\n\n\
-                 Empty it, or set `force_destroy = true`, apply that, and destroy then: all backups in it are lost with it."
+                "There are objects in {object}, and `force_destroy` is `false` in the state. Nothing was deleted.\n\n\
+                 Empty what is named, or set `force_destroy = true`, apply that, and destroy then: all backups in there are lost."
             ))
             .at(path!("force_destroy")),
-        other => diagnostics::cloud(doing, other),
+        other => diagnostics::removing(doing, other),
     }
 }
 
@@ -95,7 +95,7 @@ async fn connect(cx: &Context, id: &MemberId, row: &BackupModel) -> Result<Conne
 
 /// Before anything is made.
 async fn check_region(cloud: &dyn Cloud, id: &MemberId) -> Result<(), Diagnostic> {
-    let failed = |error: clouds::Error| diagnostics::cloud("Cannot tell which regions exist", &error);
+    let failed = |error: clouds::Error| diagnostics::asking("Cannot tell which regions exist", &error);
     let roots = cloud.roots(Kind::Region).await.map_err(failed)?;
     if roots.iter().any(|root| root.scope == id.region.scope()) {
         return Ok(());
@@ -160,9 +160,9 @@ mod tests {
     fn a_bucket_with_backups_in_it_says_how_to_be_rid_of_them() {
         let error = clouds::Error::NotEmpty { object: "bucket `b`".into(), message: "409".into() };
         insta::assert_snapshot!(removal("Cannot remove backup store `b`", &error), @r"
-        force_destroy: Cannot remove backup store `b`: bucket `b` has objects in it, and `force_destroy` is `false` in the state. Nothing was deleted.
+        force_destroy: Cannot remove backup store `b`: There are objects in bucket `b`, and `force_destroy` is `false` in the state. Nothing was deleted.
 
-        Empty it, or set `force_destroy = true`, apply that, and destroy then: all backups in it are lost with it.
+        Empty what is named, or set `force_destroy = true`, apply that, and destroy then: all backups in there are lost.
         ");
     }
 }

@@ -90,8 +90,9 @@ pub(super) async fn create(
     plan.environment = id.region.environment.as_str().into();
     plan.id = id.to_string().into();
     cx.provider
-        .check_row(&id.to_string(), &plan.environment, &Value::Null, None)
+        .check_environment(&id.to_string(), &id.region.environment, "`region_id` names")
         .map_err(|error| error.at(path!("region_id")))?;
+    cx.provider.plans(Kind::Backup, &id.long())?;
 
     let Some(connection) = cx.provider.cloud_if_known(&id.region.place).await? else { return Ok(Remake::default()) };
     plan.account_id = connection.account_id.as_str().into();
@@ -113,6 +114,8 @@ pub(super) fn update(
 ) -> Result<(), Diagnostics> {
     let id = prior.id.as_str().unwrap_or_default();
     cx.provider.check_row(id, &prior.environment, &prior.account_id, None)?;
+    // A plan without a refresh replaces its own object too.
+    cx.provider.saw(prior.claim.as_str().unwrap_or_default());
     let replaced = config.name != prior.name || config.region_id != prior.region_id;
     if replaced {
         check_protection(prior, "replaced")?;
@@ -132,10 +135,80 @@ pub(super) fn update(
         }
         _ => {}
     }
+    if !replaced {
+        replica_moves(cx, prior, plan)?;
+    }
     for warning in age_warnings(Some(prior), plan) {
         cx.warn(warning);
     }
     Ok(())
+}
+
+/// What becomes of the bucket of a replica that is changed or removed, and that the next one can have its name.
+fn replica_moves(cx: &PlanContext<Configured>, prior: &BackupModel, plan: &mut BackupModel) -> Result<(), Diagnostic> {
+    let (before, after) = (placed(prior), placed(plan));
+    if let Some((region, name)) = &after {
+        name_stands_elsewhere(prior, region, name)?;
+    }
+    if before == after && plan.replica.is_unknown() == prior.replica.is_unknown() {
+        return Ok(());
+    }
+    plan.former_replicas = Value::unknown();
+    if let Some(warning) = kept_replica(prior, plan) {
+        cx.warn(warning);
+    }
+    Ok(())
+}
+
+/// The cloud's own region and the bucket of the replica, where both are known.
+fn placed(model: &BackupModel) -> Option<(String, String)> {
+    let cloud = model.region_id.as_str()?.parse::<RegionId>().ok()?.place.provider_type;
+    let replica = model.replica.known()?;
+    let region = names::provider_region(cloud, replica.provider_region.as_str()?).ok()?;
+    Some((region.to_owned(), replica.name.as_str()?.to_owned()))
+}
+
+/// A bucket cannot move, and a second one cannot have its name.
+fn name_stands_elsewhere(prior: &BackupModel, region: &str, name: &str) -> Result<(), Diagnostic> {
+    let former = prior.former_replicas.known().into_iter().flatten().filter_map(Value::as_str);
+    let former = former.filter_map(|bucket| bucket.split_once('/')).map(|(region, name)| (region.to_owned(), name.to_owned()));
+    let Some((there, _)) = former.chain(placed(prior)).find(|(there, standing)| standing == name && there != region) else {
+        return Ok(());
+    };
+    Err(Diagnostic::error(format!("Bucket `{name}` stands in `{there}` already"))
+        .detail(format!(
+            "It is, or was, the replica of this backup store and keeps what is in it; a bucket cannot move, and names of buckets are \
+             unique in the whole cloud. Give the replica in `{region}` a `name` of its own in the `replica` block. To take `{name}` \
+             up again, set `provider_region = \"{there}\"`."
+        ))
+        .at(path!("replica", "name")))
+}
+
+/// Says that the bucket of a replica stays when the replica is changed or removed, and what to do with it.
+fn kept_replica(prior: &BackupModel, plan: &BackupModel) -> Option<Diagnostic> {
+    let (region, bucket) = placed(prior)?;
+    let name = prior.name.as_str().unwrap_or_default();
+    let ends = match (&plan.replica, placed(plan)) {
+        (Value::Null, _) => {
+            let role = prior.replication_role.as_str().map_or_else(String::new, |role| format!(" and the role `{role}`"));
+            format!("The apply removes the replication rule of bucket `{name}`{role}: nothing is copied from then on.")
+        }
+        (_, Some((region, next))) => {
+            format!("The apply points the replication rule of bucket `{name}` to `{next}` in `{region}`.")
+        }
+        (_, None) => format!("The apply points the replication rule of bucket `{name}` to another bucket."),
+    };
+    Some(
+        Diagnostic::warning(format!("Bucket `{bucket}` in `{region}` is kept"))
+            .detail(format!(
+                "{ends} `{bucket}` stays with what is in it, since that may be the only second copy of the backups, and \
+                 `former_replicas` names it.\n\n\
+                 To take it up again, set `provider_region = \"{region}\"` and `name = \"{bucket}\"` in the `replica` block. To be rid of \
+                 it, empty and delete it by hand. A destroy of the backup store removes it too, and what is in it only if \
+                 `force_destroy = true` was applied before."
+            ))
+            .at(path!("replica")),
+    )
 }
 
 /// Keeps the row's word for the second region where the configuration's means the same, as after an import.
@@ -241,14 +314,14 @@ async fn announce(cx: &PlanContext<Configured>, connection: &Connection, id: &Me
         .cloud
         .root(Kind::Backup, &id.name)
         .await
-        .map_err(|error| diagnostics::cloud("Cannot tell which backup stores exist", &error))?;
+        .map_err(|error| diagnostics::asking("Cannot tell which backup stores exist", &error))?;
     elsewhere(id, root.as_slice())?;
     let decision = claims::decide(root.as_slice(), &id.region.scope(), &id.name);
     let seen = match &decision {
         Decision::InState(root) => root.claim.as_ref().is_some_and(|claim| cx.provider.has_seen(&claim.0)),
         _ => false,
     };
-    if let Some(warning) = claims::plan_warning(&decision, &id.long(), None, seen) {
+    if let Some(warning) = claims::announce(&decision, &id.long(), None, seen)? {
         cx.warn(warning);
     }
     Ok(())
@@ -321,6 +394,36 @@ mod tests {
         assert_eq!(name_replica(&"bucket".into()), Ok("bucket-replica".into()));
         assert_eq!(name_replica(&Value::unknown()), Ok(Value::unknown()));
         insta::assert_snapshot!(name_replica(&"b".repeat(60).into()).unwrap_err(), @"replica.name: The replica needs a name of its own: The name that it has unless told cannot be used: `bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-replica` has 68 characters: expected 3 to 63. Set `name` in the `replica` block.");
+    }
+
+    fn replicated(region: &str, name: &str, former: &[&str]) -> BackupModel {
+        BackupModel {
+            replica: Value::Known(Replica { provider_region: region.into(), name: name.into() }),
+            replication_role: "arn:aws:iam::123456789012:role/r".into(),
+            former_replicas: Value::Known(former.iter().map(|bucket| Value::from(*bucket)).collect()),
+            ..model(None, None)
+        }
+    }
+
+    #[test]
+    fn a_replica_that_is_taken_away_is_named_with_what_becomes_of_it() {
+        let prior = replicated("sfo1", "b-replica", &[]);
+        insta::assert_snapshot!(kept_replica(&prior, &model(None, None)).unwrap(), @r#"
+        replica: Bucket `b-replica` in `us-west-1` is kept: The apply removes the replication rule of bucket `inferadb-prod-fdb-backup` and the role `arn:aws:iam::123456789012:role/r`: nothing is copied from then on. `b-replica` stays with what is in it, since that may be the only second copy of the backups, and `former_replicas` names it.
+
+        To take it up again, set `provider_region = "us-west-1"` and `name = "b-replica"` in the `replica` block. To be rid of it, empty and delete it by hand. A destroy of the backup store removes it too, and what is in it only if `force_destroy = true` was applied before.
+        "#);
+        insta::assert_snapshot!(kept_replica(&prior, &replicated("lon1", "c", &[])).unwrap().detail_text().split("\n\n").next().unwrap(), @"The apply points the replication rule of bucket `inferadb-prod-fdb-backup` to `c` in `eu-west-2`. `b-replica` stays with what is in it, since that may be the only second copy of the backups, and `former_replicas` names it.");
+        assert_eq!(kept_replica(&model(None, None), &prior), None, "there was none");
+    }
+
+    #[test]
+    fn a_bucket_that_stands_elsewhere_is_an_error_in_the_plan() {
+        let prior = replicated("sfo1", "b-replica", &["eu-west-2/old"]);
+        assert_eq!(name_stands_elsewhere(&prior, "us-west-1", "b-replica"), Ok(()));
+        assert_eq!(name_stands_elsewhere(&prior, "eu-west-2", "old"), Ok(()), "taken up again");
+        assert!(name_stands_elsewhere(&prior, "us-west-1", "old").is_err());
+        insta::assert_snapshot!(name_stands_elsewhere(&prior, "eu-west-2", "b-replica").unwrap_err(), @r#"replica.name: Bucket `b-replica` stands in `us-west-1` already: It is, or was, the replica of this backup store and keeps what is in it; a bucket cannot move, and names of buckets are unique in the whole cloud. Give the replica in `eu-west-2` a `name` of its own in the `replica` block. To take `b-replica` up again, set `provider_region = "us-west-1"`."#);
     }
 
     #[test]

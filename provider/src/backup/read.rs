@@ -16,7 +16,7 @@ pub(super) async fn read(cx: &ReadContext<Configured>, row: BackupModel) -> Resu
     let connection = cx.provider.cloud(&id.region.place).await?;
     cx.provider.check_row(&id.to_string(), &row.environment, &row.account_id, Some(&connection))?;
 
-    let failed = |error: clouds::Error| diagnostics::cloud(&format!("Cannot read backup store `{id}`"), &error);
+    let failed = |error: clouds::Error| diagnostics::asking(&format!("Cannot read backup store `{id}`"), &error);
     let claim = row.claim.as_str().unwrap_or_default();
     let root = connection.cloud.root(Kind::Backup, &id.name).await.map_err(failed)?;
     let Some(root) = claims::owned(root.as_slice(), claim) else { return Ok(None) };
@@ -28,11 +28,10 @@ pub(super) async fn read(cx: &ReadContext<Configured>, row: BackupModel) -> Resu
 
 pub(super) async fn import(cx: &ReadContext<Configured>, id: &str) -> Result<BackupModel, Diagnostics> {
     let id = MemberId::from_import(id).map_err(|error| Diagnostic::error("Invalid id").detail(error.to_string()))?;
-    let environment = Value::from(id.region.environment.as_str());
-    cx.provider.check_row(&id.to_string(), &environment, &Value::Null, None)?;
+    cx.provider.check_environment(&id.to_string(), &id.region.environment, "The import id names")?;
     let connection = cx.provider.cloud(&id.region.place).await?;
 
-    let failed = |error: clouds::Error| diagnostics::cloud(&format!("Cannot import backup store `{id}`"), &error);
+    let failed = |error: clouds::Error| diagnostics::asking(&format!("Cannot import backup store `{id}`"), &error);
     let missing = || {
         Diagnostic::error(format!("No backup store `{id}`")).detail(format!(
             "Account `{}` has no bucket `{}` in `{}` that is tagged as a backup store of region `{}` in environment `{}`.",
@@ -77,6 +76,7 @@ pub(super) fn blank(id: &MemberId) -> BackupModel {
         url: Value::Null,
         replica_bucket: Value::Null,
         replication_role: Value::Null,
+        former_replicas: Value::Null,
         tags_all: Value::Null,
         replica: Value::Null,
         timeouts: Value::Null,

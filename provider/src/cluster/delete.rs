@@ -39,11 +39,11 @@ pub(super) async fn delete(
     let Some(claim) = prior.claim.as_str() else { return Ok(()) };
     let cloud = connection.cloud.as_ref();
     let doing = format!("Cannot delete cluster `{id}`");
-    let roots = cloud.roots(Kind::Cluster).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+    let roots = cloud.roots(Kind::Cluster).await.map_err(|error| diagnostics::removing(&doing, &error))?;
     let Some(root) = claims::owned(&roots, claim) else {
         tracing::info!(cluster = id, "no object bears the claim of this row; nothing is left to delete");
         return Ok(());
     };
-    cloud.delete_cluster(&root.id, &Claim(claim.to_owned())).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+    cloud.delete_cluster(&root.id, &Claim(claim.to_owned())).await.map_err(|error| diagnostics::removing(&doing, &error))?;
     Ok(())
 }

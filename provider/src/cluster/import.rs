@@ -33,11 +33,10 @@ use standing::Standing;
 /// Finds the cluster of that id and reads it back.
 pub(super) async fn import(cx: &ReadContext<Configured>, id: &str) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
     let id = MemberId::from_import(id).map_err(|error| Diagnostic::error("Invalid id").detail(error.to_string()))?;
-    let environment = Value::from(id.region.environment.as_str());
-    cx.provider.check_row(&id.to_string(), &environment, &Value::Null, None)?;
+    cx.provider.check_environment(&id.to_string(), &id.region.environment, "The import id names")?;
     let site = Site::open(&cx.provider, &id.region.to_string().into()).await?;
     let cloud = site.cloud.as_ref();
-    let failed = |error: clouds::Error| Diagnostics::from(diagnostics::cloud(&format!("Cannot import cluster `{id}`"), &error));
+    let failed = |error: clouds::Error| Diagnostics::from(diagnostics::asking(&format!("Cannot import cluster `{id}`"), &error));
 
     let missing = || missing(&id, &site.account_id);
     let (root, claim) =

@@ -163,7 +163,9 @@ pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel
             return Err(other_environment(&cx.provider, &region_id).into());
         }
         if let Some(name) = plan.name.as_str() {
-            plan.id = MemberId { region: region_id.clone(), name: name.to_owned() }.to_string().into();
+            let id = MemberId { region: region_id.clone(), name: name.to_owned() };
+            cx.provider.plans(Kind::Cluster, &id.long())?;
+            plan.id = id.to_string().into();
         }
         if let Some(network) = cx.provider.planned_network(&region_id) {
             ranges(plan, Some(&network.to_string()), &mut found);
@@ -214,7 +216,7 @@ async fn in_the_cloud(
     found: &mut Diagnostics,
 ) -> Result<(), Diagnostics> {
     let cloud = connection.cloud.as_ref();
-    let asking = |error: &clouds::Error| Diagnostics::from(diagnostics::cloud("Cannot plan this cluster", error));
+    let asking = |error: &clouds::Error| Diagnostics::from(diagnostics::asking("Cannot plan this cluster", error));
     if let Some(wanted) = wanted {
         machine_types(connection, region_id, plan, wanted, found).await?;
     }
@@ -240,7 +242,7 @@ async fn in_the_cloud(
         _ => false,
     };
     let id = MemberId { region: region_id.clone(), name: name.to_owned() };
-    if let Some(warning) = claims::plan_warning(&decision, &id.long(), kept.as_deref(), seen) {
+    if let Some(warning) = claims::announce(&decision, &id.long(), kept.as_deref(), seen)? {
         cx.warn(warning);
     }
     Ok(())
@@ -278,7 +280,7 @@ async fn machine_types(
             continue;
         }
         let machine_type = connection.cloud.machine_type(name).await.map_err(|error| {
-            diagnostics::cloud(&format!("Cannot look up machine type `{name}`"), &error)
+            diagnostics::asking(&format!("Cannot look up machine type `{name}`"), &error)
                 .at(node.place().attribute("machine_type"))
         })?;
         match &machine_type {
@@ -296,7 +298,7 @@ async fn machine_types(
             None => found.push(
                 Diagnostic::error(format!("`{}` is no machine type of `{}`", node.machine_type, region_id.place))
                     .detail(format!(
-                        "Expected {}, or a name that the cloud itself has in this region.",
+                        "Expected {} of one that it offers in this region.",
                         names::known_machine_types(provider_type)
                     ))
                     .at(node.place().attribute("machine_type")),
@@ -306,9 +308,9 @@ async fn machine_types(
     let (Some(version), false) = (plan.talos_version.as_str(), plan.image.is_unknown()) else { return Ok(()) };
     for architecture in &architectures {
         if let Err(error) = connection.cloud.image(version, architecture, plan.image.as_str()).await {
-            let place = if plan.image.is_null() { path!("talos_version") } else { path!("image") };
-            found
-                .push(diagnostics::cloud(&format!("There is no image to boot `{architecture}` machines from"), &error).at(place));
+            let attribute = if plan.image.is_null() { "talos_version" } else { "image" };
+            let doing = format!("There is no image to boot `{architecture}` machines from");
+            found.push(diagnostics::asking_for(attribute, &doing, &error).at(path!(attribute)));
         }
     }
     Ok(())

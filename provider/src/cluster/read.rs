@@ -33,7 +33,7 @@ pub(super) async fn read(
     cx.provider.check_row(&id, &state.environment, &state.account_id, Some(&connection))?;
     let cloud = connection.cloud.as_ref();
     let doing = format!("Cannot read cluster `{id}`");
-    let failed = |error: clouds::Error| Diagnostics::from(diagnostics::cloud(&doing, &error));
+    let failed = |error: clouds::Error| Diagnostics::from(diagnostics::asking(&doing, &error));
 
     let roots = cloud.roots(Kind::Cluster).await.map_err(failed)?;
     let Some(root) = state.claim.as_str().and_then(|claim| claims::owned(&roots, claim)) else {

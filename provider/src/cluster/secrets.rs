@@ -34,7 +34,7 @@ pub(super) async fn read_back(cloud: &dyn Cloud, machines: &[Machine]) -> Result
     control_plane.sort_by_key(|machine| (!machine.tags.contains_key(BOOTSTRAP_TAG), machine.index));
     for machine in control_plane {
         let doing = format!("Cannot read the user data of machine `{}`", machine.id);
-        let user_data = cloud.user_data(&machine.id).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+        let user_data = cloud.user_data(&machine.id).await.map_err(|error| diagnostics::asking(&doing, &error))?;
         let Some(user_data) = user_data else { continue };
         match Bundle::from_machine_config(&user_data) {
             Ok(bundle) => return Ok(Some(bundle)),

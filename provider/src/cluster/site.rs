@@ -31,7 +31,7 @@ impl Site {
         let connection = provider.cloud(&region_id.place).await?;
         let cloud = connection.cloud;
         let doing = format!("Cannot read region `{region_id}`");
-        let roots = cloud.roots(Kind::Region).await.map_err(|error| diagnostics::cloud(&doing, &error))?;
+        let roots = cloud.roots(Kind::Region).await.map_err(|error| diagnostics::asking(&doing, &error))?;
         let root = region_root(&roots, &region_id.scope()).ok_or_else(|| missing_region(&region_id))?;
         if !root.finished {
             return Err(Diagnostic::error(format!("Region `{region_id}` is not finished"))
@@ -42,7 +42,7 @@ impl Site {
         let region = cloud
             .read_region(&root.id)
             .await
-            .map_err(|error| diagnostics::cloud(&doing, &error))?
+            .map_err(|error| diagnostics::asking(&doing, &error))?
             .ok_or_else(|| missing_region(&region_id))?;
         Ok(Self { cloud, account_id: connection.account_id, region_id, region })
     }

@@ -70,7 +70,7 @@ pub(super) async fn delete(cx: &Context, planned: &Remake, prior: &RegionModel) 
     let connection = connect(cx, &id, prior).await?;
     let cloud = &*connection.cloud;
     let doing = format!("Cannot remove region `{id}`");
-    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
+    let failed = |error: clouds::Error| diagnostics::removing(&doing, &error);
 
     let claim = Claim(prior.claim.as_str().unwrap_or_default().to_owned());
     let roots = cloud.roots(Kind::Region).await.map_err(failed)?;
@@ -181,10 +181,8 @@ async fn finish(cloud: &dyn Cloud, id: &RegionId, claim: &Claim, found: &RegionS
 /// Refuses while a finished cluster or backup store stands in the region, and removes unfinished ones.
 async fn clear(cloud: &dyn Cloud, id: &RegionId) -> Result<(), Diagnostics> {
     let doing = format!("Cannot remove region `{id}`");
-    let failed = |error: clouds::Error| diagnostics::cloud(&doing, &error);
-    let mut members = cloud.roots(Kind::Cluster).await.map_err(failed)?;
-    members.extend(cloud.roots(Kind::Backup).await.map_err(failed)?);
-    members.retain(|root| root.scope == id.scope());
+    let failed = |error: clouds::Error| diagnostics::removing(&doing, &error);
+    let members = members(cloud, id).await.map_err(failed)?;
     if let Some(refusal) = refusal(id, &members) {
         return Err(refusal.into());
     }
@@ -194,19 +192,29 @@ async fn clear(cloud: &dyn Cloud, id: &RegionId) -> Result<(), Diagnostics> {
     Ok(())
 }
 
-fn refusal(id: &RegionId, members: &[Root]) -> Option<Diagnostic> {
+/// Roots of the clusters and backup stores that stand in the region.
+pub(super) async fn members(cloud: &dyn Cloud, id: &RegionId) -> clouds::Result<Vec<Root>> {
+    let mut members = cloud.roots(Kind::Cluster).await?;
+    members.extend(cloud.roots(Kind::Backup).await?);
+    members.retain(|root| root.scope == id.scope());
+    Ok(members)
+}
+
+/// Names those that keep the region from being removed, if there are any.
+pub(super) fn finished(members: &[Root]) -> Option<String> {
     let finished: Vec<String> = members
         .iter()
         .filter(|root| root.finished)
         .map(|root| format!("`{}` `{}` (`{}`)", claims::resource_type(root.kind), root.name, root.id))
         .collect();
-    if finished.is_empty() {
-        return None;
-    }
+    (!finished.is_empty()).then(|| finished.join(", "))
+}
+
+fn refusal(id: &RegionId, members: &[Root]) -> Option<Diagnostic> {
+    let standing = finished(members)?;
     Some(Diagnostic::error(format!("Region `{id}` is in use")).detail(format!(
-        "Still standing in it: {}. Nothing was removed.\n\nDestroy what stands in the region first. What no state holds any more can \
-         be imported and then destroyed.",
-        finished.join(", "),
+        "Still standing in it: {standing}. Nothing was removed.\n\nDestroy what stands in the region first. What no state holds any more can \
+         be imported and then destroyed."
     )))
 }
 

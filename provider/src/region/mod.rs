@@ -38,6 +38,7 @@ impl Resource for RegionResource {
     }
 
     fn validate(&self, config: &RegionModel, diagnostics: &mut Diagnostics) {
+        plan::validate(config, diagnostics);
         plan::lacking(config, diagnostics);
     }
 
@@ -58,7 +59,7 @@ impl Resource for RegionResource {
         config: &RegionModel,
         plan: &mut RegionModel,
     ) -> Result<Remake, Diagnostics> {
-        plan::update(cx, prior, config, plan)?;
+        plan::update(cx, prior, config, plan).await?;
         Ok(Remake::default())
     }
 

@@ -6,8 +6,9 @@ use clouds::{Kind, Place, ProviderType, RegionState, Root};
 use ipnet::Ipv4Net;
 use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value, path};
 
+use super::apply::{finished, members};
 use super::model::RegionModel;
-use super::state::{EVERYBODY, fqdn, obstacle, remake, same_members, strings};
+use super::state::{EVERYBODY, fqdn, obstacle, remake, row_id, same_members, strings};
 use crate::abilities;
 use crate::claims::{self, Decision, READY, Remake};
 use crate::configured::{Configured, Connection};
@@ -55,6 +56,7 @@ pub(super) async fn create(
     };
     let id = RegionId { environment: environment.to_owned(), place, name: name.to_owned() };
     plan.id = id.to_string().into();
+    cx.provider.plans(Kind::Region, &id.to_string())?;
     let range = plan.cidr_block.as_str().and_then(|text| networks::parse(text).ok());
     if let Some(range) = range
         && let Some((other, taken)) = cx.provider.plans_network(&id, range)
@@ -76,10 +78,11 @@ pub(super) async fn create(
         check_overlap(&connection, &id, range, &roots).await?;
     }
     announce(cx, &connection, &id, plan, &roots).await?;
+    dns_zone(cx, &connection, plan).await;
     Ok(remake(&id, plan))
 }
 
-pub(super) fn update(
+pub(super) async fn update(
     cx: &PlanContext<Configured>,
     prior: &RegionModel,
     config: &RegionModel,
@@ -87,9 +90,19 @@ pub(super) fn update(
 ) -> Result<(), Diagnostics> {
     let id = prior.id.as_str().unwrap_or_default();
     cx.provider.check_row(id, &prior.environment, &prior.account_id, None)?;
+    // A plan without a refresh replaces its own object too.
+    cx.provider.saw(prior.claim.as_str().unwrap_or_default());
     foresee(&cx.provider, config, plan);
     settle_place(cx, prior, config, plan)?;
     settle_zones(cx, prior, config, plan);
+    if let Some(attribute) = replaced_in_place(prior, config) {
+        check_unused(cx, prior, attribute).await?;
+    } else if plan.dns != prior.dns
+        && let Some(id) = row_id(prior).ok()
+        && let Some(connection) = cx.provider.cloud_if_known(&id.place).await?
+    {
+        dns_zone(cx, &connection, plan).await;
+    }
     // What is missing in the cloud is made, and its name with it.
     if prior.ingress_address.is_null() {
         plan.ingress_address = Value::unknown();
@@ -99,6 +112,76 @@ pub(super) fn update(
         plan.subnet_ids = Value::unknown();
     }
     Ok(())
+}
+
+/// The attribute whose change replaces the region and leaves its `id` as it is. What stands in it is then not replaced with it.
+fn replaced_in_place(prior: &RegionModel, config: &RegionModel) -> Option<&'static str> {
+    let same_id = config.name == prior.name
+        && config.provider_type == prior.provider_type
+        && place(config).ok().flatten() == row_id(prior).ok().map(|id| id.place);
+    let differs = |wanted: &Value<String>, there: &Value<String>| wanted.is_known() && wanted != there;
+    if !same_id {
+        None
+    } else if differs(&config.cidr_block, &prior.cidr_block) {
+        Some("cidr_block")
+    } else {
+        let wanted = strings(&config.zones)?;
+        (!config.zones.is_null() && !same_members(&wanted, &strings(&prior.zones)?)).then_some("zones")
+    }
+}
+
+/// That nothing finished stands in a region that is to be replaced: its destroy would be refused.
+async fn check_unused(cx: &PlanContext<Configured>, prior: &RegionModel, attribute: &str) -> Result<(), Diagnostics> {
+    let id = row_id(prior)?;
+    let Some(connection) = cx.provider.cloud_if_known(&id.place).await? else { return Ok(()) };
+    let failed = |error: clouds::Error| diagnostics::asking("Cannot tell what stands in the region", &error);
+    let members = members(&*connection.cloud, &id).await.map_err(failed)?;
+    in_use(&id, &members, attribute).map_or(Ok(()), |refusal| Err(refusal.into()))
+}
+
+fn in_use(id: &RegionId, members: &[Root], attribute: &str) -> Option<Diagnostic> {
+    let standing = finished(members)?;
+    Some(
+        Diagnostic::error(format!("Region `{}` is in use and cannot be replaced", id.name))
+            .detail(format!(
+                "A change of `{attribute}` replaces the region, and still standing in it: {standing}.\n\n\
+                 Destroy these first, in an apply of its own, or leave `{attribute}` as it is. What no state holds any more can be \
+                 imported and then destroyed."
+            ))
+            .at(path!(attribute)),
+    )
+}
+
+/// Says that the DNS zone is not there. It may be made by the same apply, so this is no error yet.
+async fn dns_zone(cx: &PlanContext<Configured>, connection: &Connection, plan: &RegionModel) {
+    let Some(zone) = plan.dns.known().and_then(|dns| dns.zone.as_str()) else { return };
+    if let Err(clouds::Error::NotFound { object, message }) = connection.cloud.check_dns_zone(zone).await {
+        cx.warn(
+            Diagnostic::warning(format!("There is no DNS zone `{zone}` yet"))
+                .detail(format!(
+                    "{object} does not exist: {message}\n\nUnless something else makes it before the region, the apply fails, and \
+                     makes nothing."
+                ))
+                .at(path!("dns", "zone")),
+        );
+    }
+}
+
+/// Checks of attributes against each other.
+pub(super) fn validate(config: &RegionModel, diagnostics: &mut Diagnostics) {
+    let Some(dns) = config.dns.known() else { return };
+    if let (Some(record), Some(zone)) = (dns.record.as_str(), dns.zone.as_str())
+        && (record == zone || record.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.')))
+    {
+        let inside = record.strip_suffix(zone).unwrap_or_default().trim_end_matches('.');
+        diagnostics.push(
+            Diagnostic::error("`record` holds the zone too")
+                .detail(format!(
+                    "`{record}` in zone `{zone}` would be `{record}.{zone}`. Give the name inside the zone: `record = \"{inside}\"`."
+                ))
+                .at(path!("dns", "record")),
+        );
+    }
 }
 
 /// What an apply of this plan will have made true.
@@ -186,7 +269,7 @@ fn settle_zones(cx: &PlanContext<Configured>, prior: &RegionModel, config: &Regi
 /// Chooses the zones where the configuration does not, and else checks that the cloud has them.
 async fn zones(connection: &Connection, config: &RegionModel, plan: &mut RegionModel) -> Result<(), Diagnostics> {
     let offered =
-        connection.cloud.zones().await.map_err(|error| diagnostics::cloud("Cannot tell the zones of the region", &error))?;
+        connection.cloud.zones().await.map_err(|error| diagnostics::asking("Cannot tell the zones of the region", &error))?;
     match &config.zones {
         Value::Null => {
             plan.zones = Value::Known(offered.into_iter().take(DEFAULT_ZONES).map(Value::Known).collect());
@@ -213,13 +296,13 @@ async fn zones(connection: &Connection, config: &RegionModel, plan: &mut RegionM
 }
 
 async fn roots(connection: &Connection) -> Result<Vec<Root>, Diagnostic> {
-    connection.cloud.roots(Kind::Region).await.map_err(|error| diagnostics::cloud("Cannot tell which regions exist", &error))
+    connection.cloud.roots(Kind::Region).await.map_err(|error| diagnostics::asking("Cannot tell which regions exist", &error))
 }
 
 /// That the range meets no other network of the account in that place. A network of this region's own name is no other.
 async fn check_overlap(connection: &Connection, id: &RegionId, cidr: Ipv4Net, roots: &[Root]) -> Result<(), Diagnostic> {
     let networks =
-        connection.cloud.networks().await.map_err(|error| diagnostics::cloud("Cannot tell which networks exist", &error))?;
+        connection.cloud.networks().await.map_err(|error| diagnostics::asking("Cannot tell which networks exist", &error))?;
     overlap(id, cidr, roots, &networks).map_or(Ok(()), Err)
 }
 
@@ -256,11 +339,11 @@ async fn announce(
                 .cloud
                 .read_region(&root.id)
                 .await
-                .map_err(|error| diagnostics::cloud(&format!("Cannot read region `{}`", id.name), &error))?;
+                .map_err(|error| diagnostics::asking(&format!("Cannot read region `{}`", id.name), &error))?;
             kept = found.as_ref().map(|found| what_becomes(root, plan, found));
         }
     }
-    if let Some(warning) = claims::plan_warning(&decision, &id.to_string(), kept.as_deref(), seen) {
+    if let Some(warning) = claims::announce(&decision, &id.to_string(), kept.as_deref(), seen)? {
         cx.warn(warning);
     }
     Ok(())

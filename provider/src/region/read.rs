@@ -16,7 +16,7 @@ pub(super) async fn read(cx: &ReadContext<Configured>, row: RegionModel) -> Resu
     let connection = cx.provider.cloud(&id.place).await?;
     cx.provider.check_row(&id.to_string(), &row.environment, &row.account_id, Some(&connection))?;
 
-    let failed = |error: clouds::Error| diagnostics::cloud(&format!("Cannot read region `{id}`"), &error);
+    let failed = |error: clouds::Error| diagnostics::asking(&format!("Cannot read region `{id}`"), &error);
     let claim = row.claim.as_str().unwrap_or_default();
     let roots = connection.cloud.roots(Kind::Region).await.map_err(failed)?;
     let Some(root) = claims::owned(&roots, claim) else { return Ok(None) };
@@ -28,10 +28,10 @@ pub(super) async fn read(cx: &ReadContext<Configured>, row: RegionModel) -> Resu
 
 pub(super) async fn import(cx: &ReadContext<Configured>, id: &str) -> Result<RegionModel, Diagnostics> {
     let id = RegionId::from_import(id).map_err(|error| Diagnostic::error("Invalid id").detail(error.to_string()))?;
-    cx.provider.check_row(&id.to_string(), &id.environment.as_str().into(), &Value::Null, None)?;
+    cx.provider.check_environment(&id.to_string(), &id.environment, "The import id names")?;
     let connection = cx.provider.cloud(&id.place).await?;
 
-    let failed = |error: clouds::Error| diagnostics::cloud(&format!("Cannot import region `{id}`"), &error);
+    let failed = |error: clouds::Error| diagnostics::asking(&format!("Cannot import region `{id}`"), &error);
     let missing = || {
         Diagnostic::error(format!("No region `{id}`")).detail(format!(
             "Account `{}` has no network in `{}` that is tagged as region `{}` of environment `{}`.",

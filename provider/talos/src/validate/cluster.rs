@@ -135,7 +135,7 @@ impl Rules<'_> {
             }
         }
         if filled(etcd.at(&["subnet"])).is_some() && !list(etcd.at(&["advertisedSubnets"])).is_empty() {
-            self.refuse("cluster.etcd.subnet", "`subnet` and `advertisedSubnets` are not both set");
+            self.refuse("cluster.etcd.subnet", "`subnet` and `advertisedSubnets` must not both be set");
         }
     }
 }

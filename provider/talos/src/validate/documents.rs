@@ -90,7 +90,7 @@ impl Rules<'_> {
         match (auto, hostname) {
             (None, None) => self.refuse("HostnameConfig", "`auto` or `hostname` is to be set"),
             (Some(auto), Some(_)) if !auto.eq_ignore_ascii_case("off") => {
-                self.refuse("HostnameConfig", "`auto` and `hostname` are not both set: delete `auto`, or set it to `off`");
+                self.refuse("HostnameConfig", "`auto` and `hostname` must not both be set: delete `auto`, or set it to `off`");
             }
             (Some(auto), None) if auto.eq_ignore_ascii_case("talos-addr") => {
                 self.refuse("HostnameConfig: auto", "it is `stable` or `off`");
