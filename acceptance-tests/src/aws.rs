@@ -97,7 +97,10 @@ impl Cloud {
     pub(crate) async fn carry_out(self: &Arc<Self>, mut request: Request, ticket: &Ticket) -> Result<Answer, Refusal> {
         let account = self.account(&request)?;
         let account = account.as_str();
-        let _writing = if request.is_read() { None } else { Some(self.writing.lock().await) };
+        // A bucket comes with its tags and settings at once, which moto is told one after another: a look waits for that.
+        let waits = !request.is_read() || request.service == Service::S3;
+        let writing = if waits { Some(self.writing.lock().await) } else { None };
+        let _writing = writing.filter(|_| !request.is_read());
         let reviewed = match request.service {
             Service::Ec2 => ec2::REVIEWED.contains(&request.action.as_str()),
             Service::Elbv2 => elbv2::REVIEWED.contains(&request.action.as_str()),
