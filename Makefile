@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Commands here bring their own settings for Terraform, or need none: whose machine it is makes no difference.
+unexport TF_CLI_CONFIG_FILE
 
 BUILD := .build
 TOFU  := $(BUILD)/bin/tofu
@@ -18,21 +20,27 @@ TFLINT := $(BUILD)/bin/tflint
 # Cilium's chart, rendered.
 CILIUM := $(BUILD)/cilium.yaml
 
+# Test programs that `cargo test` alone leaves out, as they need Terraform or a sandbox.
+ON_DEMAND := --test acceptance --test terraform_tree --test abandoned --test whole_life
+
+# Downloads and warnings of Go's; shown where a build fails.
+GO_BUILD := $(CURDIR)/scripts/quietly.sh go build
+
 export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint unit cloud-lives acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 quickstart: need-quickstart ## From nothing to a healthy cluster and back, against a cloud on this machine (KEEP=1: leave it standing)
-	@echo "Building the provider and the sandbox (the first build takes some minutes)"
-	@cargo build --quiet --locked --workspace --bins
+	@echo "Building the provider and the sandbox: some minutes the first time, and AWS' SDK is most of it"
+	@cargo build --locked --workspace --bins
 	@KEEP='$(KEEP)' target/debug/quickstart
 
 sandbox: need-quickstart ## The cloud on this machine alone, until Ctrl-C: point a Terraform of your own at it
-	@cargo build --quiet --locked --workspace --bins
+	@cargo build --locked --workspace --bins
 	@target/debug/sandbox
 
 test: ## Everything that CI runs: formatting, build, clippy, unit tests, acceptance tests with Terraform and OpenTofu
@@ -49,19 +57,25 @@ fmt-check: ## Fails where `make fmt` would change something
 # Always the whole workspace: another selection of crates has other features, and dependencies would be built again for it.
 build: ## Builds all crates and all test programs
 	cargo build --locked --workspace --all-targets
-	cargo build --locked --workspace --test acceptance --test terraform_tree
+	cargo build --locked --workspace $(ON_DEMAND)
 
 lint: $(TFLINT) ## clippy and tflint, warnings as errors
+	@echo "clippy checks all crates anew, those of others too, as a build leaves it nothing to use: some minutes the first time"
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
-	cargo clippy --locked --workspace --test acceptance --test terraform_tree -- --deny warnings
+	cargo clippy --locked --workspace $(ON_DEMAND) -- --deny warnings
 	@cd terraform && $(CURDIR)/$(TFLINT) --recursive --config "$$PWD/.tflint.hcl" --minimum-failure-severity=notice
 
 unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)
-	cargo test --locked --workspace --no-fail-fast $(TEST) -- --show-output
+	cargo test --locked --workspace --no-fail-fast $(TEST)
+
+cloud-lives: need-quickstart ## Tests of the cloud crate that make and remove all of it in a sandbox (TEST=name: only those)
+	cargo build --locked --workspace --bins
+	scripts/with-sandbox.sh cargo test --locked --workspace --no-fail-fast --test abandoned --test whole_life $(TEST)
 
 acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
 	cargo build --locked --workspace --bins
-	cargo test --locked --workspace --no-fail-fast --test acceptance --test terraform_tree -- --show-output --test-threads=2 $(TEST)
+	@echo "Each test runs Terraform or OpenTofu many times. Those under \`kills\` end it, or the provider, on purpose at one call after another: minutes each"
+	cargo test --locked --workspace --no-fail-fast --test acceptance --test terraform_tree -- --test-threads=2 $(TEST)
 
 docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
 	@scripts/need.sh rust terraform
@@ -92,40 +106,40 @@ tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 $(TOFU): acceptance-tests/tools/tofu/go.mod acceptance-tests/tools/tofu/go.sum
 	@scripts/need.sh go
 	@echo "Building OpenTofu from source (some minutes, once)"
-	@cd acceptance-tests/tools/tofu && go build -trimpath \
+	@cd acceptance-tests/tools/tofu && $(GO_BUILD) -trimpath \
 	  -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' \
 	  -o $(CURDIR)/$(TOFU) github.com/opentofu/opentofu/cmd/tofu
 	@touch $(TOFU)
 
 $(TFPLUGINDOCS): acceptance-tests/tools/tfplugindocs/go.mod acceptance-tests/tools/tfplugindocs/go.sum
 	@scripts/need.sh go
-	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs
+	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs
 	@touch $@
 
 $(BUILD)/bin/machinery: acceptance-tests/tools/machinery/main.go acceptance-tests/tools/machinery/go.mod
 	@scripts/need.sh go
-	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ .
+	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ .
 	@touch $@
 
 $(BUILD)/bin/machinery-v1.14: acceptance-tests/tools/machinery/main.go acceptance-tests/tools/machinery/v1.14.mod
 	@scripts/need.sh go
-	@cd $(<D) && go build -modfile=v1.14.mod -trimpath -o $(CURDIR)/$@ .
+	@cd $(<D) && $(GO_BUILD) -modfile=v1.14.mod -trimpath -o $(CURDIR)/$@ .
 	@touch $@
 
 $(TERRAFORM_DOCS): acceptance-tests/tools/terraform-docs/go.mod acceptance-tests/tools/terraform-docs/go.sum
 	@scripts/need.sh go
-	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ github.com/terraform-docs/terraform-docs
+	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ github.com/terraform-docs/terraform-docs
 	@touch $@
 
 $(TFLINT): acceptance-tests/tools/tflint/go.mod acceptance-tests/tools/tflint/go.sum
 	@scripts/need.sh go
-	@cd $(<D) && go build -trimpath -o $(CURDIR)/$@ github.com/terraform-linters/tflint
+	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ github.com/terraform-linters/tflint
 	@touch $@
 
 # The chart comes out of Cilium's own repository, by way of Go's module proxy, which checks it against chart.sum.
 $(CILIUM): $(wildcard acceptance-tests/tools/cilium/*) talos/cilium-values.yaml versions.yaml
 	@scripts/need.sh go
-	@cd acceptance-tests/tools/cilium && go build -trimpath -o $(CURDIR)/$(BUILD)/bin/cilium-patch .
+	@cd acceptance-tests/tools/cilium && $(GO_BUILD) -trimpath -o $(CURDIR)/$(BUILD)/bin/cilium-patch .
 	@chart=$$(cd acceptance-tests/tools/cilium && go mod download -modfile=chart.mod -json github.com/cilium/cilium | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p') && \
 	  kubernetes=$$(awk '/^kubernetes:/ { here = 1 } here && $$1 == "preferred:" { print $$2; exit }' versions.yaml) && \
 	  $(BUILD)/bin/cilium-patch -chart "$$chart/install/kubernetes/cilium" -values talos/cilium-values.yaml -kubernetes "$$kubernetes" > $@.new

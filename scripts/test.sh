@@ -2,7 +2,7 @@
 # All that CI runs, in order, with a closing line that counts. A failed step does not keep the later tests from running,
 # but nothing runs after a failed build.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 scripts/need.sh rust python go terraform || exit 1
 
@@ -30,11 +30,17 @@ finish() {
     /^test result: / { for (i = 1; i < NF; i++) {
       if ($(i+1) == "passed;") passed += $i; if ($(i+1) == "failed;") failed += $i; if ($(i+1) == "ignored;") skipped += $i } }
     END { print passed + 0, failed + 0, skipped + 0 }')
-  # A test that cannot run where it is (no recordings beside the checkout) says `skipped: WHAT: WHY` and passes.
-  local told
-  told=$(cat "$build"/*.log | grep -c '^skipped: ')
+  # Ignored tests stand in cargo's count. A test that cannot run where it is (no recordings beside the checkout) says
+  # `skipped: WHAT: WHY` and passes.
+  local ignored told
+  ignored=$(cat "$build"/*.log | sed -nE 's/^test (.+) \.\.\. ignored(, )?/\1: /p')
+  told=$(cat "$build"/*.log | sed -n 's/^.*skipped: //p' | sort -u)
+  if [ -n "$ignored$told" ]; then
+    printf '\n── skipped, and why\n'
+    printf '%s\n' "$ignored" "$told" | sed '/^$/d; s/^/skipped: /'
+  fi
+  told=$(printf '%s' "$told" | grep -c '')
   passed=$((passed - told)) skipped=$((skipped + told))
-  cat "$build"/*.log | grep '^skipped: '
   printf '\n%d s in all\n' "$SECONDS"
   # A step that failed without a failed test (formatting, clippy, a program that did not build) counts as one.
   local step
@@ -59,5 +65,6 @@ cat "$build/tools.out"
 step 'provider documentation' make docs-check
 step 'clippy' make lint
 step 'unit tests' make unit
+step 'cloud lives' make cloud-lives
 step 'acceptance tests' make acceptance
 finish

@@ -1,5 +1,6 @@
 //! What is generated is as its generator would write it now; what names a version agrees with `versions.yaml`.
 
+use std::io::Write as _;
 use std::process::Command;
 
 use acceptance_tests::terraform::tool::repository;
@@ -16,13 +17,16 @@ fn version(pointer: &str) -> String {
         .to_owned()
 }
 
+/// Says so past the capture of output: it is counted at the end.
+fn skipped(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+}
+
 #[test]
 fn the_readmes_of_the_modules_are_as_terraform_docs_writes_them() {
     let program = repository().join(".build/bin/terraform-docs");
     if !program.is_file() {
-        println!(
-            "skipped: the_readmes_of_the_modules_are_as_terraform_docs_writes_them: `make module-docs` has not built terraform-docs"
-        );
+        skipped("the_readmes_of_the_modules_are_as_terraform_docs_writes_them", "`make tools` has not built terraform-docs");
         return;
     }
     for module in folders("terraform/modules") {
@@ -40,7 +44,7 @@ fn the_readmes_of_the_modules_are_as_terraform_docs_writes_them() {
 fn ciliums_patch_is_as_its_chart_renders_it() {
     let rendered = repository().join(".build/cilium.yaml");
     let Ok(rendered) = std::fs::read_to_string(rendered) else {
-        println!("skipped: ciliums_patch_is_as_its_chart_renders_it: `make cilium` has not rendered the chart");
+        skipped("ciliums_patch_is_as_its_chart_renders_it", "`make tools` has not rendered the chart");
         return;
     };
     assert!(

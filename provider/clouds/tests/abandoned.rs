@@ -21,6 +21,8 @@ const TRIES: u32 = 400;
 async fn cloud() -> Arc<dyn Cloud> {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    // Without, it would be whatever account the credentials of this machine lead to.
+    assert!(std::env::var_os("AWS_ENDPOINT_URL").is_some(), "AWS_ENDPOINT_URL is not set: run it by scripts/with-sandbox.sh");
     clouds::aws::connect("us-east-1", AwsSettings::default()).await.expect("settings")
 }
 
@@ -50,7 +52,6 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs AWS_ENDPOINT_URL"]
 async fn what_was_dropped_is_gone_on_from() {
     let spec = RegionSpec {
         scope: scope(),
@@ -129,7 +130,6 @@ async fn what_was_dropped_is_gone_on_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs AWS_ENDPOINT_URL"]
 async fn a_backup_store_that_was_dropped_is_gone_on_from() {
     let spec = BackupSpec {
         scope: scope(),

@@ -1,8 +1,8 @@
 //! A region, a cluster with machines and a backup store, from nothing to nothing, on whatever `AWS_ENDPOINT_URL` leads to:
-//! the sandbox (`make sandbox` prints what to export), or moto alone.
+//! the sandbox, or moto alone. `make unit` runs it:
 //!
 //! ```sh
-//! cargo test -p clouds --test whole_life -- --ignored --nocapture
+//! scripts/with-sandbox.sh cargo test --workspace --test whole_life -- --nocapture
 //! ```
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used, reason = "a test")]
@@ -31,6 +31,8 @@ fn network(half: usize) -> String {
 async fn cloud() -> Arc<dyn Cloud> {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    // Without, it would be whatever account the credentials of this machine lead to.
+    assert!(std::env::var_os("AWS_ENDPOINT_URL").is_some(), "AWS_ENDPOINT_URL is not set: run it by scripts/with-sandbox.sh");
     clouds::aws::connect("us-east-1", AwsSettings::default()).await.expect("settings")
 }
 
@@ -88,7 +90,6 @@ fn machine_spec(subnet: &str, image: &str, index: u32, replaces: Option<String>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs AWS_ENDPOINT_URL and a hosted zone inferadb.com"]
 async fn a_region_lives_and_goes() {
     let cloud = cloud().await;
     eprintln!("account {}", cloud.account().await.expect("account"));
@@ -144,7 +145,6 @@ async fn a_region_lives_and_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs AWS_ENDPOINT_URL"]
 async fn a_cluster_lives_and_goes() {
     let cloud = cloud().await;
     let spec = RegionSpec { dns: None, ..region_spec("sfo1", &network(1)) };
@@ -202,7 +202,6 @@ async fn a_cluster_lives_and_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs AWS_ENDPOINT_URL"]
 async fn a_backup_store_lives_and_goes() {
     let cloud = cloud().await;
     let spec = BackupSpec {

@@ -4,9 +4,12 @@
 
 mod client;
 
+use std::process::Stdio;
+
 use client::{Client, State, UNKNOWN, apply_request, json_of, note, said, value};
 use proto::tfplugin5 as wire;
 use serde_json::{Value as Json, json};
+use tokio::process::Command;
 
 #[tokio::test]
 async fn a_create_plan_fills_in_defaults_and_leaves_the_rest_unknown() {
@@ -131,7 +134,12 @@ async fn a_create_that_made_nothing_leaves_no_row() {
 
 #[tokio::test]
 async fn a_panic_becomes_a_diagnostic_and_the_provider_goes_on() {
-    let mut client = Client::configured().await;
+    // What it logs of the panic would look like this test's own end.
+    let silently = |command: &mut Command| {
+        command.stderr(Stdio::null());
+    };
+    let mut client = Client::start_as(silently).await;
+    client.configure().await;
     let planned = client.plan(&Json::Null, &note(&json!({ "text": "panic" })), &[]).await;
     let failed = client.apply(&Json::Null, &planned).await;
     assert!(failed.said.starts_with("error: The provider crashed. Creating `notes_note` ran into"), "{}", failed.said);

@@ -4,6 +4,7 @@
 
 mod machinery;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -63,6 +64,11 @@ fn verified(ca: &[u8], certificate: &[u8], key: &[u8]) -> Option<String> {
     openssl(&["x509", "-in", &certificate, "-noout", "-text"])
 }
 
+/// Says so past the capture of output: it is counted at the end.
+fn no_openssl(test: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: openssl is not installed (Debian: `apt-get install openssl`)");
+}
+
 #[test]
 fn the_talosconfig_verifies_against_its_authority() {
     let text = admin_talosconfig(&BUNDLE, "prod", &["10.0.0.1".to_owned()], &[], Duration::hours(1)).unwrap();
@@ -71,7 +77,7 @@ fn the_talosconfig_verifies_against_its_authority() {
     let context = ["contexts", "prod"];
     let part = |name| found(config, &[&context[..], &[name]].concat());
     let Some(certificate) = verified(&part("ca"), &part("crt"), &part("key")) else {
-        println!("skipped: the_talosconfig_verifies_against_its_authority: openssl is not installed");
+        no_openssl("the_talosconfig_verifies_against_its_authority");
         return;
     };
     assert!(certificate.contains("O = os:admin") || certificate.contains("O=os:admin"), "{certificate}");
@@ -87,7 +93,7 @@ fn the_kubeconfig_verifies_against_its_authority() {
     let ca = found(config, &["clusters", "0", "cluster", "certificate-authority-data"]);
     let user = |name| found(config, &["users", "0", "user", name]);
     let Some(certificate) = verified(&ca, &user("client-certificate-data"), &user("client-key-data")) else {
-        println!("skipped: the_kubeconfig_verifies_against_its_authority: openssl is not installed");
+        no_openssl("the_kubeconfig_verifies_against_its_authority");
         return;
     };
     assert!(certificate.contains("system:masters") && certificate.contains("admin"), "{certificate}");
@@ -101,7 +107,7 @@ fn the_service_account_key_is_rsa_of_4096_bits() {
     let path = file(folder.path(), "sa.pem", key.as_bytes());
     match openssl(&["rsa", "-in", &path, "-noout", "-check", "-text"]) {
         Some(text) => assert!(text.contains("4096 bit") && text.contains("RSA key ok"), "{}", text.lines().next().unwrap()),
-        None => println!("skipped: the_service_account_key_is_rsa_of_4096_bits: openssl is not installed"),
+        None => no_openssl("the_service_account_key_is_rsa_of_4096_bits"),
     }
 }
 

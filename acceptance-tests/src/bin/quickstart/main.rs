@@ -72,13 +72,8 @@ async fn quickstart(screen: &Screen, options: &Options) -> Result<()> {
     workspace.copy_from(&repository().join("examples/quickstart"))?;
     workspace.write("terraform.tfvars", &format!("cidr_block = {:?}\n", sandbox.vpc_cidr().to_string()))?;
     screen.done(format!("examples/quickstart is copied to {}", workspace.path().display()));
-    screen.event(
-        "cidr_block",
-        format!(
-            "{} here, not the example's own: Linux answers all of 127.0.0.0/8, so each node has its address",
-            sandbox.vpc_cidr()
-        ),
-    );
+    let network = sandbox.vpc_cidr();
+    screen.event("cidr_block", format!("set to {network}: Linux answers its addresses without set-up, so each node has one"));
     // What the provider waits for stands in its log only.
     workspace.set(LOG, "INFO");
     let mut stage = Stage { screen, story: Story::new(screen, sandbox.ledger()) };

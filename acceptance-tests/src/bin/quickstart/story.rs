@@ -76,7 +76,8 @@ impl<'a> Story<'a> {
 
     fn wait(&mut self, line: &str) {
         if let Some((step, stands)) = waits::read(line) {
-            self.once(&step.to_lowercase(), &format!("not yet: {stands}"));
+            let subject = if step == "Kubernetes API" { "kubernetes" } else { step };
+            self.once(subject, &format!("not yet: {stands}"));
         }
     }
 
@@ -103,7 +104,7 @@ impl<'a> Story<'a> {
             Some("apply_complete") => {
                 let done = verb(message, "created", "changed in place", "destroyed");
                 let took = self.began.remove(address()).map(|began| began.elapsed()).unwrap_or_default();
-                self.screen.done(format!("{} {done}, {:.1} s after its start", address(), took.as_secs_f64()));
+                self.screen.done(format!("{} {done} after {:.1} s", address(), took.as_secs_f64()));
             }
             Some("diagnostic") => {
                 let text = |name: &str| message["diagnostic"][name].as_str().unwrap_or_default();
