@@ -1,5 +1,6 @@
 //! `inferadb_fdb_backup`, from nothing to nothing.
 
+use acceptance_tests::ledger::{Fault, Injection, Matcher};
 use acceptance_tests::terraform::Kind;
 
 use crate::configuration::Configuration;
@@ -96,8 +97,9 @@ async fn goes_on_after_each_refusal(to: &str, calls: &[(&str, &str)]) {
         let workspace = world.workspace(Kind::OpenTofu, &with_replica(&world, NEAR));
         workspace.apply().await.unwrap().succeeds();
         workspace.write("main.tf", &with_replica(&world, to).hcl()).unwrap();
-        let denied = world.sandbox.deny(service, action);
-        workspace.apply().await.unwrap().fails().says(&[action]);
+        let fault = Fault::Refuse { code: "NotToday".to_owned(), message: "the test has it so".to_owned() };
+        let denied = world.sandbox.ledger().inject(Matcher::cloud(*service, *action), Injection::Fault(fault), None);
+        workspace.apply().await.unwrap().fails().says(&["NotToday"]);
         world.sandbox.ledger().withdraw(denied);
         workspace.plan().await.unwrap().has_changes();
         workspace.apply_plan().await.unwrap().succeeds();

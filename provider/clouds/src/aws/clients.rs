@@ -51,8 +51,8 @@ macro_rules! client {
 impl Clients {
     /// Reads the config files and sets everything up; calls nobody.
     pub(super) async fn build(region: &str, settings: &AwsSettings) -> Result<Self> {
+        check_endpoints(|name| std::env::var(name).ok())?;
         let config = shared_config(region, settings).await?;
-        check_endpoints(config.endpoint_url(), |name| std::env::var(name).ok())?;
         let config = assume(config, settings).await;
         let mut s3 = aws_sdk_s3::config::Builder::from(&config)
             .retry_config(RetryConfig::disabled())
@@ -82,6 +82,7 @@ impl Clients {
 
 /// Where the environment can say that a service is.
 const ENDPOINT_VARIABLES: &[&str] = &[
+    "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2",
     "AWS_ENDPOINT_URL_IAM",
@@ -90,14 +91,12 @@ const ENDPOINT_VARIABLES: &[&str] = &[
     "AWS_ENDPOINT_URL_STS",
 ];
 
-/// That what the environment or the profile gives as an endpoint is a URL: the SDK would fail at each call, which looks like a
-/// network that comes and goes. `general` is the one for all services, of either.
-fn check_endpoints(general: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<()> {
-    let general = general.map(|url| ("AWS_ENDPOINT_URL", url.to_owned()));
-    let own = ENDPOINT_VARIABLES.iter().filter_map(|name| Some((*name, variable(name)?)));
-    for (setting, url) in general.into_iter().chain(own) {
+/// That what the environment gives as an endpoint is a URL: the SDK logs and ignores one that is not, and calls AWS itself.
+fn check_endpoints(variable: impl Fn(&str) -> Option<String>) -> Result<()> {
+    for setting in ENDPOINT_VARIABLES {
+        let Some(url) = variable(setting).filter(|url| !url.is_empty()) else { continue };
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        if !url.is_empty() && !rest.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !host.contains(' ')) {
+        if !rest.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !host.contains(' ')) {
             let message = format!("`{url}` is not a URL: expected a form such as `https://ec2.example.com`");
             return Err(Error::Settings { setting, message });
         }
@@ -254,16 +253,15 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_is_no_url_is_named_before_the_first_call() {
-        let check = |general: Option<&str>, s3: Option<&str>| {
-            let variable = |name: &str| s3.filter(|_| name == "AWS_ENDPOINT_URL_S3").map(str::to_owned);
-            check_endpoints(general, variable).map_err(|error| error.to_string())
+        let check = |set: &'static str, url: &str| {
+            check_endpoints(|name| (name == set).then(|| url.to_owned())).map_err(|error| error.to_string())
         };
-        assert_eq!(check(None, None), Ok(()));
-        assert_eq!(check(Some("http://127.0.0.1:5000"), Some("https://s3.example.com/")), Ok(()));
-        let wrong = |setting: &str, url: &str| {
-            Err(format!("`{setting}`: `{url}` is not a URL: expected a form such as `https://ec2.example.com`"))
-        };
-        assert_eq!(check(Some("foo"), None), wrong("AWS_ENDPOINT_URL", "foo"));
-        assert_eq!(check(Some("https://x"), Some("localhost:9000")), wrong("AWS_ENDPOINT_URL_S3", "localhost:9000"));
+        assert_eq!(check("AWS_ENDPOINT_URL", "http://127.0.0.1:5000"), Ok(()));
+        assert_eq!(check("AWS_ENDPOINT_URL_S3", "https://s3.example.com/"), Ok(()));
+        assert_eq!(check("AWS_ENDPOINT_URL", ""), Ok(()));
+        for (setting, url) in [("AWS_ENDPOINT_URL", "foo"), ("AWS_ENDPOINT_URL_S3", "localhost:9000")] {
+            let said = format!("`{setting}`: `{url}` is not a URL: expected a form such as `https://ec2.example.com`");
+            assert_eq!(check(setting, url), Err(said));
+        }
     }
 }
