@@ -14,6 +14,9 @@ const RESERVED_SUFFIXES: &[&str] = &["-s3alias", "--ol-s3", "--x-s3", "--table-s
 /// S3's rules for general purpose buckets. Dots are left out, since TLS certificates do not cover them.
 pub(super) fn bucket(name: &str) -> Checked {
     let length = name.chars().count();
+    if name.is_empty() {
+        return Err("the name is empty: expected 3 to 63 characters".to_owned());
+    }
     if !(3..=63).contains(&length) {
         return Err(format!("`{name}` has {length} characters: expected 3 to 63"));
     }

@@ -365,6 +365,8 @@ pub(super) async fn update(
         || plan.pod_cidr != prior.pod_cidr
         || plan.service_cidr != prior.service_cidr;
     if replaced {
+        // A plan without a refresh replaces its own object too.
+        cx.provider.saw(prior.claim.as_str().unwrap_or_default());
         super::delete::check_protection(prior)?;
         // Core plans again, as a create.
         return Ok(remake(plan));
