@@ -280,9 +280,9 @@ pub(super) async fn read(aws: &Aws, source: &str, copies: Copies) -> Result<(Opt
     if noted.is_empty() {
         return Ok((None, Vec::new()));
     }
-    let (rule, gone) = tokio::try_join!(rule(aws, source), gone(aws, source, &copies))?;
+    let (running, gone) = tokio::try_join!(rule(aws, source), gone(aws, source, &copies))?;
     let mut standing: BTreeMap<String, String> = noted.into_iter().filter(|(name, _)| !gone.contains(name)).collect();
-    let (bucket, role) = match (rule, &copies.wanted) {
+    let (bucket, role) = match (running, &copies.wanted) {
         (Some((bucket, role)), _) if standing.contains_key(&bucket) => (bucket, role),
         (_, Some((_, bucket))) => (bucket.clone(), String::new()),
         _ => Default::default(),
