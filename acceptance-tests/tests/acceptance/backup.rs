@@ -135,3 +135,30 @@ async fn archiving_for_less_than_the_class_bills_is_warned_about() {
     let workspace = world.workspace(Kind::Terraform, &configuration);
     workspace.plan().await.unwrap().has_changes().warns(&["archive_after_days"]).warns(&["fdbbackup expire"]);
 }
+
+/// As FoundationDB does: through S3's own API.
+async fn put_an_object(world: &World, bucket: &str) {
+    let python = acceptance_tests::python::interpreter().await.unwrap();
+    let script = "import boto3, sys\nboto3.client('s3').put_object(Bucket=sys.argv[1], Key='backup', Body=b'x')";
+    let mut put = tokio::process::Command::new(python);
+    let output = put.args(["-c", script, bucket]).envs(world.sandbox.env()).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_with_a_backup_in_it_goes_only_where_force_destroy_was_applied_before() {
+    let world = World::start().await;
+    let configuration = Configuration::backup(world.cidr());
+    let workspace = world.workspace(Kind::Terraform, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+    let bucket = world.inventory().await.of("bucket")[0].id.clone();
+    put_an_object(&world, &bucket).await;
+    workspace.destroy().await.unwrap().fails().says(&[&bucket, "force_destroy"]);
+    assert_eq!(world.inventory().await.of("bucket").len(), 1);
+
+    let forced = configuration.with(|it| it.backup = Some("force_destroy = true".to_owned()));
+    workspace.write("main.tf", &forced.hcl()).unwrap();
+    workspace.apply().await.unwrap().succeeds();
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}

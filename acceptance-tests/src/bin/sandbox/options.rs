@@ -1,5 +1,7 @@
 //! What the command line asks for.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -55,10 +57,10 @@ impl Options {
                 "--help" | "-h" => return Ok(None),
                 "--prepare" => options.prepare = true,
                 "--state-dir" => options.state_dir = Some(folder(&value()?)?),
-                "--port" => options.port = number(&argument, &value()?, 0, u16::MAX)?,
-                "--control-port" => options.control_port = number(&argument, &value()?, 0, u16::MAX)?,
-                "--latency-ms" => options.latency = Duration::from_millis(number(&argument, &value()?, 0, 60_000)?),
-                "--number" => options.number = Some(number(&argument, &value()?, 0, NUMBERS - 1)?),
+                "--port" => options.port = number(&argument, &value()?, &(0..=u16::MAX))?,
+                "--control-port" => options.control_port = number(&argument, &value()?, &(0..=u16::MAX))?,
+                "--latency-ms" => options.latency = Duration::from_millis(number(&argument, &value()?, &(0..=60_000))?),
+                "--number" => options.number = Some(number(&argument, &value()?, &(0..=NUMBERS - 1))?),
                 other => return Err(format!("`{other}` is no option of `sandbox`")),
             }
         }
@@ -66,10 +68,10 @@ impl Options {
     }
 }
 
-fn number<N: FromStr + PartialOrd + std::fmt::Display>(name: &str, value: &str, least: N, most: N) -> Result<N, String> {
+fn number<N: FromStr + PartialOrd + Display>(name: &str, value: &str, range: &RangeInclusive<N>) -> Result<N, String> {
     match value.parse::<N>() {
-        Ok(number) if number >= least && number <= most => Ok(number),
-        _ => Err(format!("`{name}` is {least} to {most}, not `{value}`")),
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("`{name}` is {} to {}, not `{value}`", range.start(), range.end())),
     }
 }
 
