@@ -7,6 +7,7 @@
 
 mod answer;
 mod config;
+mod dns_answers;
 mod ec2;
 mod elbv2;
 mod health;
@@ -29,7 +30,7 @@ mod visibility;
 mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -225,6 +226,12 @@ impl Aws {
         let mut now = inventory::take(&self.cloud).await?;
         now.retain(|object| !self.baseline.contains(&(object.kind.clone(), object.id.clone())));
         Ok(now)
+    }
+
+    /// What Route 53's name servers would answer for a name's A records now: health checks are made for it, as often in a row as
+    /// each of them says.
+    pub async fn resolve(&self, name: &str) -> Result<Vec<Ipv4Addr>, Error> {
+        dns_answers::resolve(&self.cloud, name).await
     }
 
     /// How many instances of an account may be pending or running at once in a region; `None` lifts the limit.

@@ -1,13 +1,13 @@
 //! Ports of nodes: who may listen when, TLS, and what becomes of connections when a node goes down.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,8 @@ use super::api::{self, Caller};
 use super::host::Host;
 use super::pki;
 
+/// Where the ingress load balancer passes port 443 on to.
+const HTTPS_NODE_PORT: u16 = 30_443;
 /// How long a handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a port that is in use is waited for.
@@ -28,7 +30,7 @@ const HANG: Duration = Duration::from_mins(10);
 pub(super) enum Port {
     /// 50000.
     Talos { maintenance: bool },
-    /// A node port of the ingress controller: takes connections, says nothing.
+    /// A node port of the ingress gateway: well with TLS on 30443, not found without on the other.
     Ingress(u16),
 }
 
@@ -128,10 +130,8 @@ async fn connection(host: Arc<Host>, id: String, stream: TcpStream, port: Port, 
     let served = async {
         match port {
             Port::Talos { .. } => talos(&host, &id, stream).await,
-            Port::Ingress(_) => {
-                let mut stream = stream;
-                let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-            }
+            Port::Ingress(HTTPS_NODE_PORT) => gateway(stream).await,
+            Port::Ingress(_) => say(stream, "404 Not Found").await,
         }
     };
     tokio::pin!(served);
@@ -142,6 +142,24 @@ async fn connection(host: Arc<Host>, id: String, stream: TcpStream, port: Port, 
             tokio::time::sleep(HANG).await;
         }
         () = &mut served => {}
+    }
+}
+
+/// Answers whatever is asked for as a gateway does whose services are well.
+async fn gateway(stream: TcpStream) {
+    static TLS: OnceLock<Option<TlsAcceptor>> = OnceLock::new();
+    let Some(tls) = TLS.get_or_init(|| pki::gateway_tls().ok().map(TlsAcceptor::from)) else { return };
+    let Ok(Ok(mut stream)) = tokio::time::timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await else { return };
+    let mut request = [0; 4096];
+    if stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
+        say(stream, "200 OK").await;
+    }
+}
+
+async fn say(mut stream: impl AsyncWrite + Unpin, status: &str) {
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    if stream.write_all(answer.as_bytes()).await.is_ok() {
+        let _ = stream.shutdown().await;
     }
 }
 

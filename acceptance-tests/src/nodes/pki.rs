@@ -193,6 +193,20 @@ pub(super) fn talos_tls(authority: &str, server: &Issued, only_tls13: bool) -> R
     Ok(Arc::new(config))
 }
 
+/// An ingress gateway's: anyone may come.
+pub(super) fn gateway_tls() -> Result<Arc<ServerConfig>, PkiError> {
+    let server = issue_alone(&Subject {
+        common_name: None,
+        organizations: &[],
+        names: &["ingress.example".to_owned()],
+        addresses: &[],
+        usage: ExtendedKeyUsagePurpose::ServerAuth,
+        lifetime: Duration::days(1),
+    })?;
+    let config = builder(false)?.with_no_client_auth().with_single_cert(vec![server.certificate.clone()], server.key_der())?;
+    Ok(Arc::new(config))
+}
+
 /// The maintenance service's: anyone may come; ALPN `h2`.
 pub(super) fn maintenance_tls(hostname: &str, addresses: &[IpAddr]) -> Result<Arc<ServerConfig>, PkiError> {
     let server = issue_alone(&Subject {

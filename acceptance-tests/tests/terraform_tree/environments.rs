@@ -1,6 +1,8 @@
 //! Each environment, with the files that it is applied from: only the address ranges are others.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
 
 use acceptance_tests::terraform::Kind;
 use acceptance_tests::terraform::workspace::Install;
@@ -26,6 +28,52 @@ fn sizes(control_plane: usize, general: usize, database: usize) -> BTreeMap<Stri
         .into()
 }
 
+/// The address of a region's ingress.
+fn ingress_of(region: &Json) -> Ipv4Addr {
+    region["ingress_address"].as_str().unwrap().parse().unwrap()
+}
+
+/// The instances of a region's workers, which serve its ingress.
+fn workers_of(region: &Json) -> Vec<String> {
+    let nodes = region["nodes"].as_object().unwrap().values();
+    nodes.filter(|node| !node["pool"].is_null()).map(|node| node["instance_id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Waits until the name stands for this address.
+async fn answers_with(tree: &Tree, name: &str, address: Ipv4Addr) {
+    let mut answer = Vec::new();
+    let asked = tokio::time::timeout(Duration::from_mins(1), async {
+        while answer != [address] {
+            answer = tree.sandbox.aws().resolve(name).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let ended = asked.await;
+    assert!(ended.is_ok(), "`{name}` stands for {answer:?} and not for {address}");
+}
+
+/// The primary's workers lose power, its health check fails, and clients get the secondary; and the primary again when the
+/// workers are back.
+async fn fails_over(tree: &Tree, regions: &Json) {
+    // Load balancers listen on 443, which takes a right that not everybody has.
+    if TcpListener::bind((Ipv4Addr::new(127, 255, 255, 1), 443)).is_err() {
+        println!("skipped: failover between production's regions: port 443 cannot be listened on here");
+        return;
+    }
+    let name = "api.inferadb.com";
+    let (primary, secondary) = (&regions["nyc1"], &regions["sfo1"]);
+    let nodes = tree.sandbox.nodes().unwrap();
+    answers_with(tree, name, ingress_of(primary)).await;
+    for worker in workers_of(primary) {
+        nodes.crash(&worker);
+    }
+    answers_with(tree, name, ingress_of(secondary)).await;
+    for worker in workers_of(primary) {
+        nodes.revive(&worker);
+    }
+    answers_with(tree, name, ingress_of(primary)).await;
+}
+
 async fn production_lives_and_goes(kind: Kind) {
     let tree = Tree::in_a_sandbox(kind, Install::Override).await;
     let [first, second] = tree.ranges();
@@ -49,6 +97,9 @@ async fn production_lives_and_goes(kind: Kind) {
     }
     assert_eq!(tree.count("record").await, 2, "a primary and a secondary");
     assert_eq!(tree.count("bucket").await, 4, "a backup store in each region, and a copy of each in the other");
+    tree.plan(PRODUCTION, &[]).await.is_empty_plan();
+
+    fails_over(&tree, &regions).await;
     tree.plan(PRODUCTION, &[]).await.is_empty_plan();
 
     tree.destroy(PRODUCTION, &[]).await.fails().says(&["deletion_protection"]);
