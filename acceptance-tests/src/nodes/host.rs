@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::future::BoxFuture;
@@ -134,6 +135,14 @@ impl NodeHost {
     /// Every config that reached a node, in order.
     pub fn configs(&self) -> Vec<String> {
         self.host.shared.look().configs.clone()
+    }
+
+    /// The instance with this address, private or public.
+    pub fn instance_at(&self, address: Ipv4Addr) -> Option<String> {
+        let world = self.host.shared.look();
+        let mut machines = world.machines.iter();
+        let has = |instance: &InstanceStarted| instance.private_ip == address || instance.public_ip == Some(address);
+        machines.find(|(_, machine)| has(&machine.instance)).map(|(id, _)| id.clone())
     }
 
     /// The boot id of an instance, while it runs.

@@ -1,6 +1,7 @@
 //! What calls of the cloud, of Talos and of Kubernetes mean to a person.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use acceptance_tests::ledger::{Call, Plane};
 use serde_json::Value as Json;
@@ -26,6 +27,15 @@ impl Deeds {
             }
             Plane::Kubernetes => Vec::new(),
         }
+    }
+
+    /// The text with addresses in backticks replaced by the names of the machines that have them.
+    pub(crate) fn with_names(&self, text: &str, machine_at: impl Fn(Ipv4Addr) -> Option<String>) -> String {
+        let parts = text.split('`').map(|part| {
+            let id = part.parse().ok().and_then(&machine_at);
+            id.and_then(|id| self.made.get(&id)).map_or(part, |(_, name)| name)
+        });
+        parts.collect::<Vec<_>>().join("`")
     }
 
     fn in_the_cloud(&mut self, call: &Call) -> Vec<Line> {
@@ -85,6 +95,9 @@ impl Deeds {
         match call.action.as_str() {
             // A worker answers once a control-plane node has signed its certificate; the first that it is asked for is a resource.
             "Version" | "Get" => Some(("talos", format!("{node} answers"))),
+            "EtcdMemberList" => {
+                Some(("etcd", "members join one at a time; each control-plane node has to list them all".to_owned()))
+            }
             "Bootstrap" => Some(("etcd", format!("bootstrapped, once, on {node}"))),
             "ApplyConfiguration" => Some(("talos", format!("config applied to {node}"))),
             _ => None,
@@ -155,6 +168,14 @@ mod tests {
         deeds.of(&machine("one", "i-1"));
         assert_eq!(deeds.of(&call(Plane::Talos, "i-1", "Get", Json::Null)), [("talos", "one answers".to_owned())]);
         assert_eq!(deeds.of(&call(Plane::Talos, "i-9", "Version", Json::Null)), [("talos", "i-9 answers".to_owned())]);
+    }
+
+    #[test]
+    fn an_address_is_called_by_its_machines_name() {
+        let mut deeds = Deeds::default();
+        deeds.of(&machine("one", "i-1"));
+        let at = |address| (address == Ipv4Addr::new(127, 110, 0, 4)).then(|| "i-1".to_owned());
+        assert_eq!(deeds.with_names("`127.110.0.4` lists 2 of `127.110.0.5`", at), "`one` lists 2 of `127.110.0.5`");
     }
 
     #[test]

@@ -76,7 +76,7 @@ async fn quickstart(screen: &Screen, options: &Options) -> Result<()> {
     screen.event("cidr_block", format!("set to {network}: Linux answers its addresses without set-up, so each node has one"));
     // What the provider waits for stands in its log only.
     workspace.set(LOG, "INFO");
-    let mut stage = Stage { screen, story: Story::new(screen, sandbox.ledger()) };
+    let mut stage = Stage { screen, story: Story::new(screen, &sandbox) };
 
     screen.heading(format!("{} installs the provider", workspace.tool().name()));
     stage.quiet(&workspace, &["init", "-no-color"]).await?;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use acceptance_tests::ledger::{Ledger, Outcome};
+use acceptance_tests::ledger::Outcome;
 use acceptance_tests::terraform::Run;
+use acceptance_tests::world::Sandbox;
 use serde_json::Value as Json;
 
 use crate::deeds::Deeds;
@@ -17,7 +18,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Tells what happens, each thing once.
 pub(crate) struct Story<'a> {
     screen: &'a Screen,
-    ledger: &'a Ledger,
+    sandbox: &'a Sandbox,
     deeds: Deeds,
     /// Calls that have been looked at since they ended.
     past: BTreeSet<u64>,
@@ -27,17 +28,17 @@ pub(crate) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    /// A story of this ledger.
-    pub(crate) fn new(screen: &'a Screen, ledger: &'a Ledger) -> Self {
+    /// A story of this sandbox.
+    pub(crate) fn new(screen: &'a Screen, sandbox: &'a Sandbox) -> Self {
         let (past, told, began) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
-        Self { screen, ledger, deeds: Deeds::default(), past, told, began }
+        Self { screen, sandbox, deeds: Deeds::default(), past, told, began }
     }
 
     /// Shows what a running command does until it has printed its last line: the cloud's and the nodes' side from the
     /// ledger, Terraform's from its own output, what is waited for from the provider's log.
     pub(crate) async fn tell(&mut self, run: &mut Run) {
         let (Some(mut messages), Some(mut log)) = (run.messages(), run.log()) else { return };
-        let before = self.ledger.newest();
+        let before = self.sandbox.ledger().newest();
         let mut tick = tokio::time::interval(TICK);
         let mut logs = true;
         loop {
@@ -63,7 +64,7 @@ impl<'a> Story<'a> {
 
     /// Tells the calls after this one that have ended meanwhile.
     fn calls(&mut self, before: u64) {
-        for call in self.ledger.calls_after(before) {
+        for call in self.sandbox.ledger().calls_after(before) {
             // A call whose client went away stays open for ever.
             if call.outcome == Outcome::Open || !self.past.insert(call.number) || call.outcome != Outcome::Ok {
                 continue;
@@ -77,6 +78,9 @@ impl<'a> Story<'a> {
     fn wait(&mut self, line: &str) {
         if let Some((step, stands)) = waits::read(line) {
             let subject = if step == "Kubernetes API" { "kubernetes" } else { step };
+            // The provider calls nodes by their addresses.
+            let node_at = |address| self.sandbox.nodes()?.instance_at(address);
+            let stands = self.deeds.with_names(stands, node_at);
             self.once(subject, &format!("not yet: {stands}"));
         }
     }
