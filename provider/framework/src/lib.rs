@@ -83,6 +83,7 @@ mod life;
 mod logs;
 mod model;
 mod msgpack;
+mod nulls;
 mod number;
 mod operation;
 mod panics;

@@ -17,7 +17,7 @@ use crate::path::Path;
 use crate::resource::Resource;
 use crate::schema::Block;
 use crate::timeouts::Operation;
-use crate::{plan, private, rules};
+use crate::{nulls, plan, private, rules};
 
 /// Something typed with its schema, which is made once.
 pub(crate) struct Typed<T> {
@@ -36,12 +36,16 @@ pub(crate) fn decode<M: BlockValue>(value: Cty) -> Result<M, Diagnostics> {
 }
 
 /// Decodes a configuration and runs the validators on it.
-pub(crate) fn validated<M: BlockValue>(config: Cty, check: impl FnOnce(&M, &mut Diagnostics)) -> Diagnostics {
+pub(crate) fn validated<M: BlockValue>(block: &Block, config: Cty, check: impl FnOnce(&M, &mut Diagnostics)) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    nulls::check(block, &config, &Path::root(), &mut diagnostics);
     let model: M = match decode(config) {
         Ok(model) => model,
-        Err(diagnostics) => return diagnostics,
+        Err(broken) => {
+            diagnostics.extend(broken);
+            return diagnostics;
+        }
     };
-    let mut diagnostics = Diagnostics::new();
     model.check(&Path::root(), &mut diagnostics);
     check(&model, &mut diagnostics);
     diagnostics
@@ -79,7 +83,7 @@ impl<R: Resource> ErasedResource<R::Provider> for Typed<R> {
     }
 
     fn validate(&self, config: Cty) -> Diagnostics {
-        validated::<R::Model>(config, |model, diagnostics| self.inner.validate(model, diagnostics))
+        validated::<R::Model>(&self.block, config, |model, diagnostics| self.inner.validate(model, diagnostics))
     }
 
     fn upgrade(&self, version: i64, state: JsonMap<String, Json>) -> Result<Option<JsonMap<String, Json>>, Diagnostics> {
@@ -318,7 +322,7 @@ impl<D: DataSource> ErasedDataSource<D::Provider> for Typed<D> {
     }
 
     fn validate(&self, config: Cty) -> Diagnostics {
-        validated::<D::Model>(config, |model, diagnostics| self.inner.validate(model, diagnostics))
+        validated::<D::Model>(&self.block, config, |model, diagnostics| self.inner.validate(model, diagnostics))
     }
 
     fn read(&self, call: Call<D::Provider>, config: Cty) -> BoxFuture<'_, Result<(Cty, Diagnostics), Diagnostics>> {

@@ -10,8 +10,7 @@ use tf_provider::{Diagnostic, Diagnostics};
 use tokio::time::Instant;
 
 use super::desired::{DesiredNode, node_name};
-use super::fleet::{Fleet, Machines, addresses, control_plane, note_config, progress, reach, step, wanted};
-use super::model::ClusterModel;
+use super::fleet::{Fleet, Machines, addresses, control_plane, note_config, progress, reach, step};
 use super::secrets::BOOTSTRAP_TAG;
 use crate::diagnostics;
 
@@ -30,7 +29,6 @@ pub(super) enum Begun {
 /// From machines that were just made (or left by an earlier create) to a healthy cluster.
 pub(super) async fn start(
     fleet: &Fleet<'_>,
-    plan: &ClusterModel,
     machines: &Machines,
     begun: Begun,
     deadline: std::time::Instant,
@@ -39,13 +37,13 @@ pub(super) async fn start(
     let clients = fleet.talos()?;
     let voters = control_plane(machines);
     lifecycle::wait_api(&clients, &voters, until, &progress).await.map_err(step)?;
-    let nodes = wanted(plan);
-    bring_to_config(fleet, &clients, &nodes, machines, MachineRole::ControlPlane, until).await?;
+    let nodes = fleet.nodes;
+    bring_to_config(fleet, &clients, nodes, machines, MachineRole::ControlPlane, until).await?;
     let chosen = choose(fleet, &clients, machines, begun, until).await?;
     lifecycle::bootstrap(&clients.node(&chosen), until, &progress).await.map_err(step)?;
     // Workers get their API certificate from a control-plane node.
-    bring_to_config(fleet, &clients, &nodes, machines, MachineRole::Worker, until).await?;
-    wait_healthy(fleet, plan, machines, deadline).await
+    bring_to_config(fleet, &clients, nodes, machines, MachineRole::Worker, until).await?;
+    wait_healthy(fleet, machines, deadline).await
 }
 
 /// The node that is asked to bootstrap: the one that was tagged for it before, else the first, which is tagged now.
@@ -84,15 +82,10 @@ async fn choose(
 }
 
 /// Gives nodes that joined a running cluster the config they are to have, where they booted with another.
-pub(super) async fn settle_new(
-    fleet: &Fleet<'_>,
-    plan: &ClusterModel,
-    machines: &Machines,
-    deadline: std::time::Instant,
-) -> Result<(), Diagnostics> {
-    let (clients, nodes, until) = (fleet.talos()?, wanted(plan), Instant::from_std(deadline));
+pub(super) async fn settle_new(fleet: &Fleet<'_>, machines: &Machines, deadline: std::time::Instant) -> Result<(), Diagnostics> {
+    let (clients, nodes, until) = (fleet.talos()?, fleet.nodes, Instant::from_std(deadline));
     for role in [MachineRole::ControlPlane, MachineRole::Worker] {
-        bring_to_config(fleet, &clients, &nodes, machines, role, until).await?;
+        bring_to_config(fleet, &clients, nodes, machines, role, until).await?;
     }
     Ok(())
 }
@@ -134,14 +127,13 @@ async fn bring_to_config(
 /// nodes Ready where the config brings a CNI.
 pub(super) async fn wait_healthy(
     fleet: &Fleet<'_>,
-    plan: &ClusterModel,
     machines: &Machines,
     deadline: std::time::Instant,
 ) -> Result<(), Diagnostics> {
     let until = Instant::from_std(deadline);
     let clients = fleet.talos()?;
     let kubernetes = fleet.kubernetes()?;
-    let nodes = wanted(plan);
+    let nodes = fleet.nodes;
     let cni = match machines.iter().find(|(_, machine)| machine.role == MachineRole::ControlPlane) {
         Some((name, machine)) => fleet.config_of(&nodes[name], machine)?.brings_cni(),
         None => false,

@@ -8,7 +8,7 @@ use tf_provider::Diagnostics;
 use tokio::time::Instant;
 
 use super::desired::node_name;
-use super::fleet::{Fleet, addresses, note_config, progress, reach, step, wanted};
+use super::fleet::{Fleet, addresses, note_config, progress, reach, step};
 use super::model::ClusterModel;
 
 /// Gives each standing node the config that the plan shows for it: control-plane nodes one at a time, then workers, those that
@@ -20,7 +20,7 @@ pub(super) async fn change_configs(
     deadline: std::time::Instant,
 ) -> Result<(), Diagnostics> {
     let until = Instant::from_std(deadline);
-    let nodes = wanted(plan);
+    let nodes = fleet.nodes;
     let clients = fleet.talos()?;
     let voters = addresses(standing.iter().filter(|machine| machine.role == MachineRole::ControlPlane));
     let mut ordered: Vec<&Machine> = standing.iter().collect();

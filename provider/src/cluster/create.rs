@@ -7,7 +7,7 @@ use tf_provider::{ApplyContext, Diagnostic, Diagnostics, Value, path};
 
 use super::bring_up::{self, Begun};
 use super::desired::strings;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, wanted};
 use super::make::Standing;
 use super::model::ClusterModel;
 use super::record::{ClusterPrivate, Record};
@@ -25,6 +25,7 @@ pub(super) async fn create(
     cx: &ApplyContext<ClusterResource>,
     plan: ClusterModel,
 ) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
+    let nodes = wanted(&plan)?;
     let site = Site::open(&cx.provider, &plan.region_id).await?;
     check_ranges(&site, &plan)?;
     let name = plan.name.as_str().unwrap_or_default().to_owned();
@@ -65,10 +66,10 @@ pub(super) async fn create(
     record.change(|_, private| private.bundle = Some(bundle.clone()));
 
     let blueprint = blueprint_of(&record.current().0, &bundle)?;
-    let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record };
+    let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record, nodes: &nodes };
     let machines = fleet.make_machines(&plan, standing, Standing::MustFit).await?;
     fleet.serve_control_plane(&machines).await?;
-    bring_up::start(&fleet, &plan, &machines, begun_when, cx.deadline).await?;
+    bring_up::start(&fleet, &machines, begun_when, cx.deadline).await?;
     fleet.serve_ingress(&plan, &machines, false).await?;
 
     let finished = cloud.roots(Kind::Cluster).await.map_err(failed)?;

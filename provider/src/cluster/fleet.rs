@@ -20,9 +20,17 @@ use super::site::Site;
 /// Machines by node name.
 pub(super) type Machines = BTreeMap<String, Machine>;
 
-/// Desired nodes of a plan whose values are all known.
-pub(super) fn wanted(plan: &ClusterModel) -> BTreeMap<String, DesiredNode> {
-    desired_nodes(plan).unwrap_or_default()
+/// Desired nodes of a plan that is carried out. A value that is still not known would ask for no node at all, and what is not asked
+/// for is taken away: that ends here.
+pub(super) fn wanted(plan: &ClusterModel) -> Result<BTreeMap<String, DesiredNode>, Diagnostics> {
+    desired_nodes(plan).filter(|nodes| nodes.values().any(DesiredNode::is_control_plane)).ok_or_else(|| {
+        Diagnostic::error("The plan does not say which nodes the cluster has")
+            .detail(
+                "A value that shapes its nodes is not known when the plan is carried out. Nothing was changed. This is a mistake of \
+                 the provider: please report it, with the configuration of `control_plane` and `worker_pool`.",
+            )
+            .into()
+    })
 }
 
 /// A cluster's machines and all that is needed to work on them.
@@ -31,6 +39,8 @@ pub(super) struct Fleet<'a> {
     pub(super) cluster: &'a ClusterState,
     pub(super) blueprint: &'a Blueprint<'a>,
     pub(super) record: &'a Record<'a>,
+    /// The nodes that the plan asks for.
+    pub(super) nodes: &'a BTreeMap<String, DesiredNode>,
 }
 
 impl Fleet<'_> {

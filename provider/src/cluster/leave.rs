@@ -9,7 +9,7 @@ use tf_provider::Diagnostics;
 use tokio::time::Instant;
 
 use super::desired::node_name;
-use super::fleet::{Fleet, Machines, addresses, progress, reach, step, wanted};
+use super::fleet::{Fleet, Machines, addresses, progress, reach, step};
 use super::model::ClusterModel;
 use super::render::NODE_LABEL;
 use crate::diagnostics;
@@ -25,7 +25,7 @@ pub(super) async fn remove_surplus(
     deadline: std::time::Instant,
 ) -> Result<(), Diagnostics> {
     let until = Instant::from_std(deadline);
-    let nodes = wanted(plan);
+    let nodes = fleet.nodes;
     let going: Vec<(String, &Machine)> = standing
         .iter()
         .map(|machine| (node_name(machine.role, &machine.pool, machine.index), machine))
@@ -102,12 +102,11 @@ pub(super) async fn forget_lost_nodes(
 /// Removes the etcd members of control-plane machines that are gone, so that their successors can join.
 pub(super) async fn forget_lost_members(
     fleet: &Fleet<'_>,
-    plan: &ClusterModel,
     standing: &[Machine],
     deadline: std::time::Instant,
 ) -> Result<(), Diagnostics> {
     let alive: BTreeSet<String> = standing.iter().map(|machine| node_name(machine.role, &machine.pool, machine.index)).collect();
-    if wanted(plan).iter().all(|(name, node)| !node.is_control_plane() || alive.contains(name)) {
+    if fleet.nodes.iter().all(|(name, node)| !node.is_control_plane() || alive.contains(name)) {
         return Ok(());
     }
     let until = Instant::from_std(deadline);

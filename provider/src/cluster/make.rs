@@ -9,7 +9,7 @@ use tf_provider::{Diagnostic, Diagnostics};
 use zeroize::Zeroizing;
 
 use super::desired::{DesiredNode, node_name};
-use super::fleet::{Fleet, Machines, wanted};
+use super::fleet::{Fleet, Machines};
 use super::machines::reconcile;
 use super::model::ClusterModel;
 use super::record::node_of;
@@ -43,15 +43,15 @@ impl Fleet<'_> {
         standing: Vec<Machine>,
         which: Standing,
     ) -> Result<Machines, Diagnostics> {
-        let nodes = wanted(plan);
+        let nodes = self.nodes;
         let types = self.site.machine_types(&nodes);
         let fingerprint = self.blueprint.machine_fingerprint();
-        let work = reconcile(&nodes, &standing, |name, machine| {
+        let work = reconcile(nodes, &standing, |name, machine| {
             which == Standing::Stays
                 || (machine.bundle_fingerprint == fingerprint && types.get(name) == Some(&machine.machine_type))
         });
         let mut machines = work.keep;
-        self.start_stopped(plan, machines.values_mut()).await?;
+        self.start_stopped(machines.values_mut()).await?;
         for (name, machine) in &machines {
             self.note_standing(name, machine);
         }
@@ -95,12 +95,8 @@ impl Fleet<'_> {
     }
 
     /// Turns machines on that somebody stopped and that the plan asks for: a stopped node would be waited for in vain.
-    pub(super) async fn start_stopped(
-        &self,
-        plan: &ClusterModel,
-        machines: impl IntoIterator<Item = &mut Machine>,
-    ) -> Result<(), Diagnostics> {
-        let nodes = wanted(plan);
+    pub(super) async fn start_stopped(&self, machines: impl IntoIterator<Item = &mut Machine>) -> Result<(), Diagnostics> {
+        let nodes = self.nodes;
         let types = self.site.machine_types(&nodes);
         for machine in machines.into_iter().filter(|machine| machine.status == MachineStatus::Stopped) {
             let name = node_name(machine.role, &machine.pool, machine.index);

@@ -109,7 +109,7 @@ impl Blueprint<'_> {
     pub(super) fn node_config(&self, node: &DesiredNode, zone: &str, machine_type: &str) -> Result<MachineConfig, Diagnostics> {
         let mut patches = Vec::new();
         for text in &node.patches {
-            patches.push(Patch::parse(text, self.talos_version()).map_err(|error| refused(node, &error.to_string()))?);
+            patches.push(Patch::parse(text, self.talos_version()).map_err(|error| impossible(node, &error.to_string()))?);
         }
         let name = node_name(node.role, &node.pool, node.index);
         let mut labels: BTreeMap<String, String> = own_labels(&name, &self.facts.provider_region, zone, machine_type)
@@ -128,7 +128,7 @@ impl Blueprint<'_> {
             patches: &patches,
             ..NodeInput::new(role)
         };
-        generate(self.bundle, &self.facts.input, &input).map_err(|error| refused(node, &error.to_string()))
+        generate(self.bundle, &self.facts.input, &input).map_err(|error| impossible(node, &error.to_string()))
     }
 
     /// What a machine boots from: its config, without inline manifests where the cloud cannot carry those.
@@ -193,6 +193,15 @@ pub(super) fn own_labels<'a>(
 /// Whether Talos takes `new` over `old` only with a reboot.
 pub(super) fn requires_reboot(old: &MachineConfig, new: &MachineConfig, version: &TalosVersion) -> bool {
     talos::reboot::requires_reboot(old, new, version)
+}
+
+fn impossible(node: &DesiredNode, why: &str) -> Diagnostics {
+    Diagnostic::error(format!("The machine config of {} cannot be made", node.owner()))
+        .detail(format!(
+            "{why}.\n\nIt is made of this block, the cluster's attributes and the patches. No machine was made with it."
+        ))
+        .at(node.place())
+        .into()
 }
 
 fn refused(node: &DesiredNode, why: &str) -> Diagnostics {

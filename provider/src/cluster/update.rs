@@ -4,7 +4,7 @@ use clouds::{Claim, ClusterState, Kind};
 use tf_provider::{ApplyContext, Diagnostic, Diagnostics};
 
 use super::create::{blueprint_of, cluster_spec, finish, taken};
-use super::fleet::Fleet;
+use super::fleet::{Fleet, wanted};
 use super::make::Standing;
 use super::model::ClusterModel;
 use super::record::{ClusterPrivate, Record};
@@ -20,6 +20,7 @@ pub(super) async fn update(
     prior: ClusterModel,
     plan: ClusterModel,
 ) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
+    let nodes = wanted(&plan)?;
     let site = Site::open(&cx.provider, &plan.region_id).await?;
     let name = plan.name.as_str().unwrap_or_default().to_owned();
     let cloud = site.cloud.as_ref();
@@ -47,16 +48,16 @@ pub(super) async fn update(
     });
 
     let blueprint = blueprint_of(&plan, &bundle)?;
-    let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record };
-    fleet.start_stopped(&plan, &mut standing).await?;
+    let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record, nodes: &nodes };
+    fleet.start_stopped(&mut standing).await?;
     change::change_configs(&fleet, &plan, &standing, cx.deadline).await?;
     leave::remove_surplus(&fleet, &plan, &standing, cx.deadline).await?;
-    leave::forget_lost_members(&fleet, &plan, &standing, cx.deadline).await?;
+    leave::forget_lost_members(&fleet, &standing, cx.deadline).await?;
     let left = cloud.machines(&root.id).await.map_err(failed)?;
     let machines = fleet.make_machines(&plan, left, Standing::Stays).await?;
     fleet.serve_control_plane(&machines).await?;
-    bring_up::settle_new(&fleet, &plan, &machines, cx.deadline).await?;
-    bring_up::wait_healthy(&fleet, &plan, &machines, cx.deadline).await?;
+    bring_up::settle_new(&fleet, &machines, cx.deadline).await?;
+    bring_up::wait_healthy(&fleet, &machines, cx.deadline).await?;
     fleet.serve_ingress(&plan, &machines, prior.ingress.known() == Some(&true)).await?;
     leave::forget_lost_nodes(&fleet, &machines, cx.deadline).await?;
     let nodes = record.current().0.nodes;

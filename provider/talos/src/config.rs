@@ -2,10 +2,12 @@
 
 mod contract;
 mod documents;
+mod fixed;
 mod found;
 mod generate;
 mod kubernetes;
 
+pub use fixed::FixedError;
 pub use found::Found;
 pub use generate::{ClusterInput, ConfigError, NodeInput, Role, generate};
 

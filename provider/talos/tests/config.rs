@@ -153,3 +153,41 @@ fn what_does_not_go_together_is_refused() {
         assert!(matches!(generate(&BUNDLE, &cluster("v1.13.0"), &node), Err(ConfigError::Taint { .. })), "{taint}");
     }
 }
+
+/// What becomes of a node with this patch.
+fn patched(contract: &str, role: Role, patch: &str) -> Result<MachineConfig, String> {
+    let patches = [Patch::parse(patch, &version("v1.14.1")).unwrap()];
+    generate(&BUNDLE, &cluster(contract), &NodeInput { patches: &patches, ..NodeInput::new(role) })
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_patch_that_takes_a_node_out_of_its_cluster_is_refused() {
+    for (patch, place) in [
+        ("machine: { token: abcdef.0123456789abcdef }", "machine.token"),
+        ("machine: { type: worker }", "machine.type"),
+        ("cluster: { controlPlane: { endpoint: 'https://other.example.com:6443' } }", "cluster.controlPlane.endpoint"),
+        ("cluster: { clusterName: other }", "cluster.clusterName"),
+        ("cluster: { id: other }", "cluster.id"),
+        ("cluster: { network: { podSubnets: [10.201.0.0/16] } }", "cluster.network.podSubnets"),
+        ("machine: { kubelet: { image: 'ghcr.io/siderolabs/kubelet:v1.30.0' } }", "machine.kubelet.image"),
+        ("machine: { kubelet: { $patch: delete } }", "machine.kubelet.image"),
+    ] {
+        let said = patched("v1.13.9", Role::ControlPlane, patch).err().unwrap_or_default();
+        assert!(said.contains(&format!("`{place}`")), "{patch}: {said:?}");
+    }
+    let document = "apiVersion: v1alpha1\nkind: KubeClusterConfig\nclusterName: other\n";
+    let said = patched("v1.14.1", Role::Worker, document).err().unwrap_or_default();
+    assert!(said.contains("`KubeClusterConfig: clusterName`"), "{said:?}");
+}
+
+#[test]
+fn a_patch_may_name_mirrors_and_add_what_the_cluster_lacks() {
+    for patch in [
+        "machine: { kubelet: { image: 'mirror.example.com:5000/kubelet:v1.35.4' } }",
+        "cluster: { network: { podSubnets: [10.200.0.0/16, 'fd00:10:244::/56'] } }",
+        "cluster: { proxy: { disabled: true } }",
+    ] {
+        assert_eq!(patched("v1.13.9", Role::ControlPlane, patch).err(), None, "{patch}");
+    }
+}

@@ -80,7 +80,7 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         let config = request.into_inner().config;
         let diagnostics = guarded_now("Validating the provider's configuration", || {
             let config = convert::read(config.clone(), &self.block)?;
-            Ok(typed::validated::<P::Config>(config, |config, diagnostics| {
+            Ok(typed::validated::<P::Config>(&self.block, config, |config, diagnostics| {
                 self.provider.validate(config, diagnostics);
             }))
         });

@@ -15,6 +15,7 @@ use crate::version::{KubernetesVersion, TalosVersion, VersionError};
 
 use super::contract::Contract;
 use super::documents::Documents;
+use super::fixed::{self, FixedError};
 use super::{MachineConfig, kubernetes};
 
 pub(super) const KUBELET_IMAGE: &str = "ghcr.io/siderolabs/kubelet";
@@ -137,6 +138,9 @@ pub enum ConfigError {
         /// Why.
         source: ApplyError,
     },
+    /// A patch that takes the node out of its cluster.
+    #[error(transparent)]
+    Fixed(#[from] FixedError),
 }
 
 /// Generates the config of a node.
@@ -171,8 +175,12 @@ pub fn generate(bundle: &Bundle, cluster: &ClusterInput, node: &NodeInput<'_>) -
         documents.push(hostname());
     }
     let mut documents = Documents::new(documents);
+    let unpatched = (!node.patches.is_empty()).then(|| documents.clone());
     for (index, patch) in node.patches.iter().enumerate() {
         patch.apply(&mut documents).map_err(|source| ConfigError::Patch { index, source })?;
+    }
+    if let Some(unpatched) = unpatched {
+        fixed::check(&unpatched, &documents)?;
     }
     Ok(MachineConfig::new(documents))
 }
