@@ -76,3 +76,20 @@ async fn a_region_is_not_replaced_under_what_stands_in_it() {
     workspace.destroy().await.unwrap().succeeds();
     world.is_empty().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_without_a_refresh_replaces_its_own_region() {
+    let world = World::start().await;
+    let configuration = Configuration::region(world.cidr());
+    let workspace = world.workspace(Kind::OpenTofu, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+    // This refresh marks the network as held by a state.
+    workspace.plan().await.unwrap().is_empty_plan();
+    let smaller = configuration.with(|it| it.cidr_block = it.cidr_block.replace("/16", "/17"));
+    workspace.write("main.tf", &smaller.hcl()).unwrap();
+    workspace.run(&["apply", "-json", "-auto-approve", "-refresh=false"]).await.unwrap().succeeds();
+    assert_eq!(world.inventory().await.of("vpc").len(), 1);
+    workspace.plan().await.unwrap().is_empty_plan();
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
