@@ -4,6 +4,7 @@
 //! ([`instance_feed`] hands them over), and real TCP load balancers between them.
 
 pub mod aws;
+pub mod container_nodes;
 pub mod control;
 mod hash;
 pub mod instance_feed;

@@ -174,6 +174,11 @@ impl NodeHost {
         self.host.power_on(instance_id);
     }
 
+    /// Listens at `here` for a node whose address is not this machine's, as a container's is not.
+    pub fn listen_at(&self, address: std::net::Ipv4Addr, here: std::net::Ipv4Addr) {
+        self.host.shared.listen_at(address, here);
+    }
+
     /// The Kubernetes cluster of a node, once its first API server was up.
     pub fn kubernetes_of(&self, instance_id: &str) -> Option<Arc<KubeCluster>> {
         let world = self.host.shared.look();

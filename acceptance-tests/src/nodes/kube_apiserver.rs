@@ -32,6 +32,7 @@ pub(super) async fn run(host: &Arc<Host>, id: &str, boot: u64, cluster: usize) {
         }) else {
             return tracing::warn!(instance = id, "no Kubernetes API: the config has no key for its certificate");
         };
+        let addresses: Vec<Ipv4Addr> = addresses.into_iter().map(|address| shared.listens_at(address)).collect();
         let stop = CancellationToken::new();
         let _stop_guard = stop.clone().drop_guard();
         while let Err(error) = kube_api::serve(Arc::clone(&store), &addresses, identity.clone(), stop.clone()).await {

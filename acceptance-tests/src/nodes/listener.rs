@@ -48,7 +48,8 @@ pub(super) fn open(host: &Arc<Host>, id: &str, boot: u64, port: &Port) {
     let addresses: Vec<Ipv4Addr> = {
         let world = host.shared.look();
         let Some(machine) = world.machines.get(id) else { return };
-        std::iter::once(machine.instance.private_ip).chain(machine.instance.public_ip).collect()
+        let own = std::iter::once(machine.instance.private_ip).chain(machine.instance.public_ip);
+        own.map(|address| host.shared.listens_at(address)).collect()
     };
     for address in addresses {
         let (host_of_task, id_of_task, port) = (Arc::clone(host), id.to_owned(), port.clone());

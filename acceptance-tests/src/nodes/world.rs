@@ -172,13 +172,25 @@ pub(super) struct Shared {
     pub(super) timing: Timing,
     pub(super) libraries: Libraries,
     world: Mutex<World>,
+    /// Where this process listens for addresses that are not this machine's.
+    elsewhere: Mutex<BTreeMap<Ipv4Addr, Ipv4Addr>>,
     /// Bumped after every change.
     pub(super) changes: watch::Sender<u64>,
 }
 
 impl Shared {
     pub(super) fn new(ledger: Ledger, timing: Timing, libraries: Libraries) -> Self {
-        Self { ledger, timing, libraries, world: Mutex::default(), changes: watch::Sender::new(0) }
+        Self { ledger, timing, libraries, world: Mutex::default(), elsewhere: Mutex::default(), changes: watch::Sender::new(0) }
+    }
+
+    /// Where this process listens for one of a node's addresses.
+    pub(super) fn listens_at(&self, address: Ipv4Addr) -> Ipv4Addr {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).get(&address).copied().unwrap_or(address)
+    }
+
+    /// Listens there for an address that another network has.
+    pub(super) fn listen_at(&self, address: Ipv4Addr, here: Ipv4Addr) {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).insert(address, here);
     }
 
     /// A look, without a change.

@@ -53,9 +53,9 @@ fn machine(docker: &Docker, container: &Container, set: &Tags) -> Option<Machine
         machine_type: tags.get(MACHINE_TYPE).cloned().unwrap_or_default(),
         zone: ZONE.to_owned(),
         status: match container.state {
-            State::Created => MachineStatus::Pending,
             State::Running => MachineStatus::Running,
-            State::Restarting | State::Stopped => MachineStatus::Stopped,
+            // One that was made and not started is no more on its way than one that was stopped.
+            State::Created | State::Restarting | State::Stopped => MachineStatus::Stopped,
             State::Removing => MachineStatus::Terminated,
         },
         private_ip: places::address(container),
