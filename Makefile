@@ -21,7 +21,7 @@ TFLINT := $(BUILD)/bin/tflint
 CILIUM := $(BUILD)/cilium.yaml
 
 # Test programs that `cargo test` alone leaves out, as they need Terraform or a sandbox.
-ON_DEMAND := --test acceptance --test terraform_tree --test abandoned --test whole_life
+ON_DEMAND := --test acceptance --test terraform_tree --test abandoned --test docker_life --test whole_life
 
 # Downloads and warnings of Go's; shown where a build fails.
 GO_BUILD := $(CURDIR)/scripts/quietly.sh go build
@@ -29,7 +29,7 @@ GO_BUILD := $(CURDIR)/scripts/quietly.sh go build
 export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit cloud-lives acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint unit cloud-lives docker-lives acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -71,6 +71,11 @@ unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)
 cloud-lives: need-quickstart ## Tests of the cloud crate that make and remove all of it in a sandbox (TEST=name: only those)
 	cargo build --locked --workspace --bins
 	scripts/with-sandbox.sh cargo test --locked --workspace --no-fail-fast --test abandoned --test whole_life $(TEST)
+
+docker-lives: ## Tests of the cloud crate on a Docker engine of their own, which takes root and dockerd (TEST=name: only those)
+	@scripts/need.sh rust go
+	cargo build --locked --workspace --bins
+	scripts/with-docker.sh cargo test --locked --workspace --no-fail-fast --test docker_life $(TEST)
 
 acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
 	cargo build --locked --workspace --bins

@@ -66,5 +66,6 @@ step 'provider documentation' make docs-check
 step 'clippy' make lint
 step 'unit tests' make unit
 step 'cloud lives' make cloud-lives
+step 'docker lives' make docker-lives
 step 'acceptance tests' make acceptance
 finish

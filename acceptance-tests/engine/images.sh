@@ -47,7 +47,8 @@ talos() {
     # Nothing has to be shut down in it, and its first process ignores what it does not handle. An import cannot say that.
     for version in ${INFERADB_TEST_TALOS_VERSIONS:-v1.13.9}; do
         printf 'FROM scratch\nCOPY . /\nENV TALOS_VERSION=%s\nSTOPSIGNAL SIGKILL\nENTRYPOINT ["/talos-node"]\n' "$version" |
-            DOCKER_BUILDKIT=0 docker --host "$host" build --quiet --tag "tests/talos:$version" --file - "$root" >/dev/null
+            DOCKER_BUILDKIT=0 docker --host "$host" build --quiet --tag "tests/talos:$version" --file - "$root" >"$work/build.log" 2>&1 ||
+            { cat "$work/build.log" >&2 && return 1; }
     done
 }
 

@@ -13,7 +13,7 @@ fi
 
 mkdir -p "$folder/world"
 TALOS_WORLD=$folder/world setsid dockerd --host "unix://$folder/docker.sock" --data-root "$folder/data" --exec-root "$folder/exec" \
-    --pidfile "$folder/dockerd.pid" --add-runtime "tests=$here/runtime" --default-runtime tests \
+    --pidfile "$folder/dockerd.pid" --bridge none --add-runtime "tests=$here/runtime" --default-runtime tests \
     >"$folder/dockerd.log" 2>&1 </dev/null &
 
 for _ in $(seq 300); do

@@ -1,11 +1,7 @@
 //! A region, a cluster with machines and a backup store on a real Docker engine, from nothing to nothing.
 //!
 //! `INFERADB_TEST_DOCKER_HOST` says which engine, `INFERADB_TEST_PROXY_IMAGE`, `INFERADB_TEST_STORE_IMAGE` and
-//! `INFERADB_TEST_NODE_IMAGE` which images, of HAProxy, of Versity's S3 gateway, and one that runs until it is stopped.
-//!
-//! ```sh
-//! cargo test -p clouds --test docker_life -- --ignored --nocapture
-//! ```
+//! `INFERADB_TEST_TALOS_IMAGE` which images: `scripts/with-docker.sh` brings all of them, and `make docker-lives` runs it.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used, reason = "a test")]
 
@@ -22,7 +18,7 @@ use clouds::{
 use zeroize::Zeroizing;
 
 fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set"))
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run it by scripts/with-docker.sh"))
 }
 
 async fn cloud() -> Arc<dyn Cloud> {
@@ -82,7 +78,7 @@ fn machine_spec(role: MachineRole, pool: &str, index: u32, replaces: Option<Stri
         replaces,
         machine_type: "1cpu-1gib".to_owned(),
         subnet_id: String::new(),
-        image_id: variable("INFERADB_TEST_NODE_IMAGE"),
+        image_id: variable("INFERADB_TEST_TALOS_IMAGE"),
         root_disk: RootDisk { size_gib: 20, volume_type: "gp3".to_owned() },
         user_data: Zeroizing::new(b"version: v1alpha1\n# not a config\n".to_vec()),
         bundle_fingerprint: "0123456789abcdef".to_owned(),
@@ -94,7 +90,6 @@ fn machine_spec(role: MachineRole, pool: &str, index: u32, replaces: Option<Stri
 fn ignore<T>(_: &T) {}
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs INFERADB_TEST_DOCKER_HOST and images"]
 async fn a_region_lives_and_goes() {
     let cloud = cloud().await;
     eprintln!("account {}", cloud.account().await.expect("account"));
@@ -159,7 +154,6 @@ async fn a_region_lives_and_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs INFERADB_TEST_DOCKER_HOST and images"]
 async fn a_cluster_lives_and_goes() {
     let cloud = cloud().await;
     let scope = scope("test-cluster");
@@ -238,7 +232,6 @@ async fn a_cluster_lives_and_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs INFERADB_TEST_DOCKER_HOST and images"]
 async fn a_backup_store_lives_and_goes() {
     let cloud = cloud().await;
     let region_claim = Claim::random();
