@@ -68,7 +68,8 @@ lint: $(TFLINT) ## clippy and tflint, warnings as errors
 unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)
 	cargo test --locked --workspace --no-fail-fast $(TEST)
 
-cloud-lives: need-quickstart ## Tests of the cloud crate that make and remove all of it in a sandbox (TEST=name: only those)
+cloud-lives: ## Tests of the cloud crate that make and remove all of it in a sandbox (TEST=name: only those)
+	@scripts/need.sh rust python
 	cargo build --locked --workspace --bins
 	scripts/with-sandbox.sh cargo test --locked --workspace --no-fail-fast --test abandoned --test whole_life $(TEST)
 

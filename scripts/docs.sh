@@ -2,6 +2,8 @@
 # The pages of docs/ in the registry's layout (index.md, resources/, …), made of the provider's schema, templates/ and examples/.
 # Usage: docs.sh write    writes them
 #        docs.sh check    fails, and shows how, where they are not what `write` would leave, or an example is not valid
+# Backticks mark names for the reader.
+# shellcheck disable=SC2016
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Checks that tools are there and says how to install those that are not.
 # Usage: need.sh rust python go terraform terraform-or-tofu …
+# Backticks mark names for the reader.
+# shellcheck disable=SC2016
 set -euo pipefail
 
 missing=0
