@@ -44,7 +44,7 @@ impl Fleet<'_> {
         which: Standing,
     ) -> Result<Machines, Diagnostics> {
         let nodes = self.nodes;
-        let types = self.site.machine_types(&nodes);
+        let types = self.site.machine_types(nodes);
         let fingerprint = self.blueprint.machine_fingerprint();
         let work = reconcile(nodes, &standing, |name, machine| {
             which == Standing::Stays
@@ -97,7 +97,7 @@ impl Fleet<'_> {
     /// Turns machines on that somebody stopped and that the plan asks for: a stopped node would be waited for in vain.
     pub(super) async fn start_stopped(&self, machines: impl IntoIterator<Item = &mut Machine>) -> Result<(), Diagnostics> {
         let nodes = self.nodes;
-        let types = self.site.machine_types(&nodes);
+        let types = self.site.machine_types(nodes);
         for machine in machines.into_iter().filter(|machine| machine.status == MachineStatus::Stopped) {
             let name = node_name(machine.role, &machine.pool, machine.index);
             let Some(node) = nodes.get(&name) else { continue };
