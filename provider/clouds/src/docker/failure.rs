@@ -33,6 +33,8 @@ pub(super) enum Class {
     Broken,
     /// The engine said in the middle of a stream that it failed.
     Stream,
+    /// The files for TLS cannot be used.
+    Certificates,
 }
 
 impl Failure {
@@ -43,8 +45,17 @@ impl Failure {
             }
             Bollard::DockerStreamError { error } => (Class::Stream, error.clone()),
             Bollard::DockerContainerWaitError { error, code } => (Class::Stream, format!("{error} (exit code {code})")),
+            Bollard::CertPathError { path } => {
+                (Class::Certificates, format!("`{}` cannot be read: expected `ca.pem`, `cert.pem` and `key.pem`", path.display()))
+            }
+            Bollard::CertParseError { path } | Bollard::CertMultipleKeys { path, .. } => {
+                (Class::Certificates, format!("`{}` is not what it has to be: {error}", path.display()))
+            }
             Bollard::SocketNotFoundError(path) => (Class::Nobody, format!("there is no socket `{path}`")),
-            other => (io_class(other), chain(other)),
+            other => match io_cause(other) {
+                Some((class, cause)) if class != Class::Broken => (class, cause),
+                _ => (Class::Broken, chain(other)),
+            },
         };
         Self { operation, object: object.to_owned(), endpoint: endpoint.to_owned(), class, message }
     }
@@ -65,8 +76,8 @@ impl Failure {
     }
 }
 
-/// The kind of the input or output error at the root, if that is what it is.
-fn io_class(error: &Bollard) -> Class {
+/// The input or output error at the root, if that is what it is.
+fn io_cause(error: &Bollard) -> Option<(Class, String)> {
     let mut cause: Option<&(dyn StdError + 'static)> = match error {
         // It stands for its cause, and so does not name it as one.
         Bollard::IOError { err } => Some(err),
@@ -74,15 +85,16 @@ fn io_class(error: &Bollard) -> Class {
     };
     while let Some(this) = cause {
         if let Some(io) = this.downcast_ref::<io::Error>() {
-            return match io.kind() {
+            let class = match io.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Class::Nobody,
                 io::ErrorKind::PermissionDenied => Class::Forbidden,
                 _ => Class::Broken,
             };
+            return Some((class, io.to_string()));
         }
         cause = this.source();
     }
-    Class::Broken
+    None
 }
 
 fn chain(error: &Bollard) -> String {
@@ -117,6 +129,7 @@ impl From<Failure> for Error {
                      log in again (whoever is in that group can become root), or use a rootless engine"
                 ),
             },
+            Class::Certificates => Self::Settings { setting: "cert_path", message },
             Class::Broken => Self::Api { operation, object, code: String::new(), message },
             Class::Stream => Self::Api { operation, object, code: "failed".to_owned(), message },
             Class::Answer(401 | 403) => Self::Denied { operation, object, message },
@@ -149,6 +162,15 @@ mod tests {
         );
         assert_eq!(failure(&io(io::ErrorKind::ConnectionRefused)).class, Class::Nobody);
         assert_eq!(failure(&io(io::ErrorKind::ConnectionReset)).class, Class::Broken);
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_read_are_a_setting() {
+        let path = std::path::PathBuf::from("/certs/ca.pem");
+        insta::assert_snapshot!(
+            Error::from(failure(&Bollard::CertPathError { path })),
+            @"`cert_path`: `/certs/ca.pem` cannot be read: expected `ca.pem`, `cert.pem` and `key.pem`"
+        );
     }
 
     #[test]
