@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::answer::{Answer, Refusal};
-use super::super::images::{self, Image, ROOT_DEVICE};
+use super::super::images::{self, Image, ROOT_DEVICE, ROOT_DISK_GIB};
 use super::super::request::Request;
 use super::super::state::TokenUse;
 use super::super::xml::Element;
@@ -22,8 +22,6 @@ use crate::ledger::Ticket;
 const USER_DATA_LIMIT: usize = 16 * 1024;
 /// How long EC2 remembers a client token.
 const TOKEN_LIFE: Duration = Duration::from_hours(24);
-/// The image's disk.
-const ROOT_DISK_GIB: u32 = 8;
 
 pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str, ticket: &Ticket) -> Result<Answer, Refusal> {
     let fingerprint = request.fingerprint(&["ClientToken"]);

@@ -26,7 +26,8 @@ async fn official(aws: &Aws, version: &str, architecture: &str) -> Result<Image>
     let answer = aws
         .call(Api::Ec2, "ec2:DescribeImages", format!("image `{name}`"))
         .send(|| {
-            let request = client.describe_images().owners(TALOS_OWNER);
+            // AWS deprecates a public image two years after it was made; it boots as before.
+            let request = client.describe_images().owners(TALOS_OWNER).include_deprecated(true);
             request.filters(Filter::builder().name("name").values(&name).build()).send()
         })
         .await?;
