@@ -116,6 +116,8 @@ cases! { instances:
     a_protected_instance_stays
     an_image_is_there_in_its_own_region_only
     a_look_alike_bears_the_same_name
+    a_deprecated_image_is_listed_only_when_it_is_asked_for
+    a_type_runs_only_where_it_is_offered
 }
 
 cases! { load_balancers:
@@ -142,6 +144,7 @@ cases! { load_balancers:
     a_node_does_not_reach_itself_while_client_addresses_are_kept
     closed_security_groups_keep_a_target_unhealthy
     a_load_balancers_own_group_keeps_clients_out
+    a_constrained_zone_takes_no_load_balancer
 }
 
 cases! { dns:

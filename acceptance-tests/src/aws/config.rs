@@ -20,6 +20,8 @@ pub struct Config {
     pub public_octet_offset: u8,
     /// Loopback port of the API; 0 takes a free one.
     pub port: u16,
+    /// Two zones whose letters are the other way round in these accounts than in the books of what each zone offers.
+    pub swapped_zones: Option<(String, String)>,
     /// How long things take.
     pub timing: Timing,
 }
@@ -37,6 +39,7 @@ impl Default for Config {
             load_balancers_from: Ipv4Addr::new(127, 200, 0, 0),
             public_octet_offset: 100,
             port: 0,
+            swapped_zones: None,
             timing: Timing::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use acceptance_tests::terraform::workspace::Install;
 use acceptance_tests::terraform::{Kind, Workspace};
+use acceptance_tests::world::{Sandbox, SandboxConfig};
 
 use crate::configuration::Configuration;
 use crate::world::{self, World};
@@ -48,4 +49,18 @@ async fn a_region_is_made_replanned_empty_and_destroyed_by_terraform() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_is_made_replanned_empty_and_destroyed_by_opentofu() {
     lives_and_goes(Kind::OpenTofu).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_that_lacks_our_machine_types_is_passed_over() {
+    let mut config = SandboxConfig::default();
+    // The old zone of `us-east-1` has another letter in each account.
+    config.aws.swapped_zones = Some(("us-east-1b".to_owned(), "us-east-1e".to_owned()));
+    let world = World { sandbox: Sandbox::start(config).await.unwrap() };
+    let workspace = world.workspace(Kind::Terraform, &Configuration::region(world.cidr()));
+    workspace.apply().await.unwrap().succeeds();
+    let region = workspace.attributes("inferadb_region.nyc1").await.unwrap();
+    assert_eq!(region["zones"], serde_json::json!(["us-east-1a", "us-east-1c", "us-east-1d"]));
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
 }

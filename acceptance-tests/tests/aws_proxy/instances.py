@@ -154,3 +154,19 @@ def a_look_alike_bears_the_same_name():
     newest = max(found, key=lambda one: one["CreationDate"])
     assert len(found) == 2 and newest["OwnerId"] != TALOS
     assert [one["OwnerId"] for one in ec2.describe_images(Owners=[TALOS], Filters=by_name)["Images"]] == [TALOS]
+
+
+def a_deprecated_image_is_listed_only_when_it_is_asked_for():
+    named = [{"Name": "name", "Values": ["talos-v1.8.0-us-east-1-amd64"]}]
+    assert not ec2.describe_images(Owners=[TALOS], Filters=named)["Images"]
+    found = ec2.describe_images(Owners=[TALOS], Filters=named, IncludeDeprecated=True)["Images"]
+    assert found[0]["DeprecationTime"].startswith("2026-09-23")
+    assert ec2.describe_images(ImageIds=[found[0]["ImageId"]])["Images"]
+
+
+def a_type_runs_only_where_it_is_offered():
+    wanted = [{"Name": "instance-type", "Values": ["t3.medium"]}]
+    offers = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=wanted)
+    assert "us-east-1e" not in {offer["Location"] for offer in offers["InstanceTypeOfferings"]}
+    message = refused("Unsupported", run, subnet(vpc(), "e"), InstanceType="t3.medium")
+    assert "us-east-1a" in message

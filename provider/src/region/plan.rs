@@ -2,7 +2,8 @@
 //!
 //! Every check passes while a value that it needs is unknown, and is made again when it is known.
 
-use clouds::{Kind, Place, ProviderType, RegionState, Root};
+use clouds::{Kind, MachineType, Place, ProviderType, RegionState, Root};
+use futures_util::future::try_join_all;
 use ipnet::Ipv4Net;
 use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value, path};
 
@@ -156,7 +157,8 @@ async fn zones(connection: &Connection, config: &RegionModel, plan: &mut RegionM
         connection.cloud.zones().await.map_err(|error| diagnostics::cloud("Cannot tell the zones of the region", &error))?;
     match &config.zones {
         Value::Null => {
-            plan.zones = Value::Known(offered.into_iter().take(DEFAULT_ZONES).map(Value::Known).collect());
+            let types = default_types(connection).await?;
+            plan.zones = Value::Known(default_zones(offered, &types).into_iter().map(Value::Known).collect());
             Ok(())
         }
         Value::Unknown(_) => Ok(()),
@@ -177,6 +179,23 @@ async fn zones(connection: &Connection, config: &RegionModel, plan: &mut RegionM
             wrong.into_result()
         }
     }
+}
+
+/// The machine types that bear names of ours, as far as the place has them.
+async fn default_types(connection: &Connection) -> Result<Vec<MachineType>, Diagnostic> {
+    let cloud = &connection.cloud;
+    let names = names::own_machine_types(cloud.place().provider_type);
+    let found = try_join_all(names.map(|name| cloud.machine_type(name))).await;
+    let found = found.map_err(|error| diagnostics::cloud("Cannot tell which zones offer machines", &error))?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The first zones that offer all of these types; old zones of large places lack the newer ones. A place where no zone has all
+/// of them gets its first zones, and clusters in it name other types.
+fn default_zones(offered: Vec<String>, types: &[MachineType]) -> Vec<String> {
+    let has_all = |zone: &&String| types.iter().all(|offer| offer.zones.contains(zone));
+    let fitting: Vec<String> = offered.iter().filter(has_all).take(DEFAULT_ZONES).cloned().collect();
+    if fitting.is_empty() { offered.into_iter().take(DEFAULT_ZONES).collect() } else { fitting }
 }
 
 async fn roots(connection: &Connection) -> Result<Vec<Root>, Diagnostic> {
@@ -314,6 +333,21 @@ mod tests {
     fn a_region_does_not_meet_itself() {
         let networks = [("vpc-1".to_owned(), range("10.10.0.0/16"))];
         assert_eq!(overlap(&id(), range("10.10.0.0/16"), &[root("vpc-1", "production")], &networks), None);
+    }
+
+    #[test]
+    fn zones_are_those_that_offer_every_type_of_ours() {
+        let zones = |letters: &str| letters.chars().map(|letter| format!("us-east-1{letter}")).collect::<Vec<_>>();
+        let machine_type = |letters| MachineType {
+            name: "t3.medium".into(),
+            architecture: "amd64".into(),
+            vcpus: 2,
+            memory_mib: 4096,
+            zones: zones(letters),
+        };
+        assert_eq!(default_zones(zones("abcd"), &[machine_type("abcd"), machine_type("acd")]), zones("acd"));
+        assert_eq!(default_zones(zones("abcd"), &[machine_type("a"), machine_type("b")]), zones("abc"));
+        assert_eq!(default_zones(zones("abcd"), &[]), zones("abc"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::super::state::TokenUse;
 use super::super::xml::Element;
 use super::super::{Cloud, caller, visibility};
 use super::instances::{self, Instance, Phase};
+use super::zones;
 use crate::instance_feed::{InstanceStarted, UserData};
 use crate::ledger::Ticket;
 
@@ -40,6 +41,7 @@ pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str
     let count = count(request)?;
     check_type(cloud, request, account, &image).await?;
     let place = Place::check(cloud, request, account, count).await?;
+    zones::check_offered(cloud, request, account, &place.zone).await?;
     check_disks(request)?;
     check_metadata_options(request)?;
     check_quota(cloud, request, account, count)?;
@@ -157,6 +159,7 @@ async fn check_type(cloud: &Cloud, request: &Request, account: &str, image: &Ima
 /// Where the instances go.
 struct Place {
     subnet: String,
+    zone: String,
     vpc: String,
     groups: Vec<String>,
 }
@@ -208,7 +211,8 @@ impl Place {
                 ));
             }
         }
-        Ok(Self { subnet: subnet.to_owned(), vpc, groups })
+        let zone = found.text_of("availabilityZone").to_owned();
+        Ok(Self { subnet: subnet.to_owned(), zone, vpc, groups })
     }
 }
 
