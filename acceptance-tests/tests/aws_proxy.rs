@@ -176,6 +176,7 @@ cases! { buckets:
     a_role_can_be_used_only_after_a_while
     a_role_with_policies_stays
     a_new_role_shows_only_after_a_while
+    a_buckets_policy_can_keep_its_owner_out
 }
 
 #[test]

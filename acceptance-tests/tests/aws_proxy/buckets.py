@@ -1,5 +1,7 @@
 """S3, and the IAM roles that replication acts in."""
 
+import json
+
 from cloud import *
 
 
@@ -159,3 +161,15 @@ def a_new_role_shows_only_after_a_while():
     refused("NoSuchEntity", iam.get_role, RoleName=name("role"))
     eventually(lambda: iam.get_role(RoleName=name("role")))
     refused("EntityAlreadyExists", _role)
+
+
+def a_buckets_policy_can_keep_its_owner_out():
+    bucket = name("closed")
+    s3.create_bucket(Bucket=bucket)
+    arn = f"arn:aws:s3:::{bucket}"
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetBucketTagging", "Resource": arn}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    refused("AccessDenied", s3.get_bucket_tagging, Bucket=bucket)
+    s3.get_bucket_versioning(Bucket=bucket)
+    s3.delete_bucket_policy(Bucket=bucket)
+    refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=bucket)
