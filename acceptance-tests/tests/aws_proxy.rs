@@ -159,6 +159,7 @@ cases! { dns:
     a_simple_record_stands_alone
     an_alias_names_the_zone_of_its_load_balancer
     a_health_check_that_is_not_there_is_refused
+    a_health_check_has_ten_tags
 }
 
 cases! { buckets:

@@ -16,6 +16,9 @@ use crate::ids::RegionId;
 use crate::names;
 use crate::networks;
 
+/// Tags of the user's that a Route 53 health check has room for.
+const HEALTH_CHECK_TAGS: usize = 6;
+
 /// How many zones a region has unless told.
 const DEFAULT_ZONES: usize = 3;
 
@@ -25,6 +28,7 @@ pub(super) async fn create(
     plan: &mut RegionModel,
 ) -> Result<Remake, Diagnostics> {
     foresee(&cx.provider, config, plan);
+    health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
     plan.environment = cx.provider.environment().clone();
     let Some(place) = place(config)? else { return Ok(Remake::default()) };
     if config.provider_region.is_null() {
@@ -68,6 +72,9 @@ pub(super) fn update(
     let id = prior.id.as_str().unwrap_or_default();
     cx.provider.check_row(id, &prior.environment, &prior.account_id, None)?;
     foresee(&cx.provider, config, plan);
+    if plan.dns != prior.dns || plan.tags_all != prior.tags_all || plan.ingress_allowed_cidrs != prior.ingress_allowed_cidrs {
+        health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
+    }
     settle_place(cx, prior, config, plan)?;
     settle_zones(cx, prior, config, plan);
     // What is missing in the cloud is made, and its name with it.
@@ -90,6 +97,38 @@ fn foresee(provider: &Configured, config: &RegionModel, plan: &mut RegionModel) 
     if config.ingress_allowed_cidrs.is_null() {
         plan.ingress_allowed_cidrs = Value::Known(vec![EVERYBODY.into()]);
     }
+}
+
+/// What a DNS health check will not do, though nothing refuses it.
+fn health_check_warnings(plan: &RegionModel) -> Vec<Diagnostic> {
+    if !plan.dns.known().is_some_and(|dns| dns.health_check.is_known()) {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    let tags = plan.tags_all.known().map_or(0, std::collections::BTreeMap::len);
+    if tags > HEALTH_CHECK_TAGS {
+        warnings.push(
+            Diagnostic::warning("The DNS health check does not bear all tags")
+                .detail(format!(
+                    "A Route 53 health check takes ten tags, four of which are the provider's. Of these {tags}, it bears the first \
+                     {HEALTH_CHECK_TAGS} in the order of their keys. Everything else in the region bears all of them."
+                ))
+                .at(path!("tags")),
+        );
+    }
+    let narrow = strings(&plan.ingress_allowed_cidrs).is_some_and(|ranges| !ranges.iter().any(|range| range == EVERYBODY));
+    if narrow {
+        warnings.push(
+            Diagnostic::warning("The DNS health check may be kept out")
+                .detail(
+                    "Route 53 checks the ingress load balancer from addresses of its own all over the world. \
+                     `ingress_allowed_cidrs` keeps out whom it does not name: let in the ranges that AWS publishes for the service \
+                     `ROUTE53_HEALTHCHECKS` too, or the record is taken for unhealthy.",
+                )
+                .at(path!("ingress_allowed_cidrs")),
+        );
+    }
+    warnings
 }
 
 /// Which cloud region the configuration means, or `None` while it is not known.
