@@ -145,6 +145,7 @@ cases! { load_balancers:
     closed_security_groups_keep_a_target_unhealthy
     a_load_balancers_own_group_keeps_clients_out
     a_constrained_zone_takes_no_load_balancer
+    tags_have_the_characters_that_load_balancing_takes
 }
 
 cases! { dns:

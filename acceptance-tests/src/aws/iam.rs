@@ -9,7 +9,7 @@ use super::moto::IAM_VERSION;
 use super::parameters::Parameters;
 use super::request::Request;
 use super::xml::Element;
-use super::{Cloud, caller};
+use super::{Cloud, caller, tags};
 
 /// Actions whose answers were compared with what AWS does.
 pub(crate) const REVIEWED: &[&str] = &[
@@ -31,6 +31,7 @@ pub(crate) const REVIEWED: &[&str] = &[
 
 pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
     let name = request.parameters.get("RoleName").unwrap_or_default();
+    tags::check_characters(request)?;
     match request.action.as_str() {
         "CreateRole" => {
             let answer = cloud.moto.forward(request, account).await?;

@@ -28,6 +28,7 @@ pub(super) async fn create(
     plan: &mut RegionModel,
 ) -> Result<Remake, Diagnostics> {
     foresee(&cx.provider, config, plan);
+    check_tags(plan)?;
     health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
     plan.environment = cx.provider.environment().clone();
     let Some(place) = place(config)? else { return Ok(Remake::default()) };
@@ -72,6 +73,7 @@ pub(super) fn update(
     let id = prior.id.as_str().unwrap_or_default();
     cx.provider.check_row(id, &prior.environment, &prior.account_id, None)?;
     foresee(&cx.provider, config, plan);
+    check_tags(plan)?;
     if plan.dns != prior.dns || plan.tags_all != prior.tags_all || plan.ingress_allowed_cidrs != prior.ingress_allowed_cidrs {
         health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
     }
@@ -97,6 +99,10 @@ fn foresee(provider: &Configured, config: &RegionModel, plan: &mut RegionModel) 
     if config.ingress_allowed_cidrs.is_null() {
         plan.ingress_allowed_cidrs = Value::Known(vec![EVERYBODY.into()]);
     }
+}
+
+fn check_tags(plan: &RegionModel) -> Result<(), Diagnostic> {
+    crate::tags::check_count(&plan.tags_all).map_err(|problem| Diagnostic::error("Too many tags").detail(problem).at(path!("tags")))
 }
 
 /// What a DNS health check will not do, though nothing refuses it.
