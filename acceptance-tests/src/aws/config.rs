@@ -74,6 +74,8 @@ pub struct Timing {
     pub tags_after: Duration,
     /// Until a new IAM role can be named by other services.
     pub role_usable_after: Duration,
+    /// Until a role without policies can be deleted.
+    pub role_policy_gone_after: Duration,
     /// Until replication takes notice that a bucket is versioned.
     pub versioning_known_after: Duration,
     /// `pending` until `running`.
@@ -100,6 +102,7 @@ impl Default for Timing {
             lag_holds_for_writes: false,
             tags_after: Duration::from_millis(100),
             role_usable_after: Duration::from_millis(500),
+            role_policy_gone_after: Duration::from_millis(300),
             versioning_known_after: Duration::from_millis(200),
             instance_pending: Duration::from_millis(300),
             instance_shutdown: Duration::from_millis(300),

@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) tag_changes: VecDeque<(Request, String)>,
     /// When a role, by account and name, can be used by other services.
     pub(crate) roles_usable_from: HashMap<(String, String), Instant>,
+    /// When it is known everywhere that a role, by account and name, has lost a policy.
+    pub(crate) role_policies_known_from: HashMap<(String, String), Instant>,
     /// By account and caller reference; a deleted one stays.
     pub(crate) health_checks: HashMap<(String, String), ReferenceUse>,
     /// When a DNS change is in sync.

@@ -153,7 +153,9 @@ def a_role_with_policies_stays():
     iam.put_role_policy(RoleName=name("role"), PolicyName="p", PolicyDocument=document)
     refused("DeleteConflict", iam.delete_role, RoleName=name("role"))
     iam.delete_role_policy(RoleName=name("role"), PolicyName="p")
-    iam.delete_role(RoleName=name("role"))
+    # That it is gone spreads only after a while.
+    refused("DeleteConflict", iam.delete_role, RoleName=name("role"))
+    eventually(lambda: iam.delete_role(RoleName=name("role")))
 
 
 def a_new_role_shows_only_after_a_while():
