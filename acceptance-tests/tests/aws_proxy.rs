@@ -97,11 +97,12 @@ cases! { network:
 
 cases! { instances:
     a_token_gives_the_same_instance
+    a_token_is_known_in_its_zone_only
     a_token_gives_the_same_instance_even_when_it_is_terminated
     a_token_with_other_parameters_is_refused
     user_data_has_sixteen_kibibytes_before_base64
     user_data_comes_back
-    an_instance_is_pending_first_and_has_its_public_address_when_it_runs
+    an_instance_is_pending_first_and_has_its_public_address_after_it_runs
     a_filter_on_the_state_means_the_state_that_shows
     a_terminated_instance_is_in_no_network
     disks_and_interfaces_go_with_their_instance

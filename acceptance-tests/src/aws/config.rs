@@ -80,6 +80,8 @@ pub struct Timing {
     pub versioning_known_after: Duration,
     /// `pending` until `running`.
     pub instance_pending: Duration,
+    /// `running` until the public address shows.
+    pub public_address_after: Duration,
     /// `shutting-down` until `terminated`.
     pub instance_shutdown: Duration,
     /// `provisioning` until `active`.
@@ -105,6 +107,7 @@ impl Default for Timing {
             role_policy_gone_after: Duration::from_millis(300),
             versioning_known_after: Duration::from_millis(200),
             instance_pending: Duration::from_millis(300),
+            public_address_after: Duration::from_millis(400),
             instance_shutdown: Duration::from_millis(300),
             load_balancer_provisioning: Duration::from_millis(500),
             load_balancer_interfaces_stay: Duration::from_millis(500),

@@ -11,6 +11,15 @@ use super::elbv2::balancer::{Leftover, LoadBalancer};
 use super::elbv2::group::TargetGroup;
 use super::request::Request;
 
+/// Where a client token is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Token {
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) zone: String,
+    pub(crate) token: String,
+}
+
 /// What was done with a client token, once.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenUse {
@@ -43,8 +52,7 @@ pub(crate) struct State {
     pub(crate) unreviewed: BTreeSet<String>,
     /// Accounts and regions that were ever asked.
     pub(crate) places: BTreeSet<(String, String)>,
-    /// By account, region and token.
-    pub(crate) tokens: HashMap<(String, String, String), TokenUse>,
+    pub(crate) tokens: HashMap<Token, TokenUse>,
     pub(crate) instances: BTreeMap<String, Instance>,
     pub(crate) instance_quota: Option<usize>,
     /// By ARN.

@@ -12,6 +12,12 @@ def a_token_gives_the_same_instance():
     assert run(place, token=name("another"))["InstanceId"] != first["InstanceId"]
 
 
+def a_token_is_known_in_its_zone_only():
+    network = vpc()
+    first = run(subnet(network), token=name("zonal"))["InstanceId"]
+    assert run(subnet(network, "b", 1), token=name("zonal"))["InstanceId"] != first
+
+
 def a_token_gives_the_same_instance_even_when_it_is_terminated():
     place = subnet(vpc())
     made = run(place, token=name("gone"))["InstanceId"]
@@ -40,11 +46,13 @@ def user_data_comes_back():
     assert base64.b64decode(found) == b"machine:"
 
 
-def an_instance_is_pending_first_and_has_its_public_address_when_it_runs():
+def an_instance_is_pending_first_and_has_its_public_address_after_it_runs():
     made = run(subnet(vpc()))
     assert made["State"]["Name"] == "pending"
     assert "PublicIpAddress" not in made
     found = in_state(made["InstanceId"], "running")
+    assert "PublicIpAddress" not in found
+    found = eventually(lambda: instance(made["InstanceId"]), lambda found: "PublicIpAddress" in found)
     private = made["PrivateIpAddress"].split(".")
     private[1] = str(int(private[1]) + 100)
     assert found["PublicIpAddress"] == ".".join(private)

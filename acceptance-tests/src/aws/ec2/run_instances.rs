@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::answer::{Answer, Refusal};
 use super::super::images::{self, Image, ROOT_DEVICE, ROOT_DISK_GIB};
 use super::super::request::Request;
-use super::super::state::TokenUse;
+use super::super::state::{Token, TokenUse};
 use super::super::xml::Element;
 use super::super::{Cloud, caller, visibility};
 use super::instances::{self, Instance, Phase};
@@ -27,14 +27,19 @@ const TOKEN_LIFE: Duration = Duration::from_hours(24);
 pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str, ticket: &Ticket) -> Result<Answer, Refusal> {
     let fingerprint = request.fingerprint(&["ClientToken"]);
     let token = request.parameters.get("ClientToken").filter(|token| !token.is_empty()).map(str::to_owned);
-    if let Some(token) = &token {
+    // A token is known in one zone, so the same one in another zone makes another instance.
+    let zone = if token.is_some() { zone_asked_for(cloud, request, account).await } else { String::new() };
+    let token = token.map(|token| Token { account: account.to_owned(), region: request.region.clone(), zone, token });
+    if let Some(Token { token, .. }) = &token {
         if token.len() > 64 || !token.is_ascii() {
             return Err(invalid("Invalid value for parameter clientToken: at most 64 ASCII characters"));
         }
-        if let Some(answer) = replay(cloud, request, account, token, &fingerprint).await? {
-            ticket.note("Replayed", true);
-            return Ok(answer);
-        }
+    }
+    if let Some(token) = &token
+        && let Some(answer) = replay(cloud, request, account, token, &fingerprint).await?
+    {
+        ticket.note("Replayed", true);
+        return Ok(answer);
     }
     let user_data = user_data(request)?;
     let image = image(cloud, request)?.clone();
@@ -63,8 +68,7 @@ pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str
     }
     ticket.note("Made", ids.join(","));
     if let Some(token) = token {
-        let key = (account.to_owned(), request.region.clone(), token);
-        cloud.state().tokens.insert(key, TokenUse { fingerprint, instance_ids: ids, at: Instant::now() });
+        cloud.state().tokens.insert(token, TokenUse { fingerprint, instance_ids: ids, at: Instant::now() });
     }
     Ok(answer.replaced(&tree))
 }
@@ -78,11 +82,10 @@ async fn replay(
     cloud: &Cloud,
     request: &Request,
     account: &str,
-    token: &str,
+    token: &Token,
     fingerprint: &str,
 ) -> Result<Option<Answer>, Refusal> {
-    let key = (account.to_owned(), request.region.clone(), token.to_owned());
-    let used = cloud.state().tokens.get(&key).filter(|used| used.at.elapsed() < TOKEN_LIFE).cloned();
+    let used = cloud.state().tokens.get(token).filter(|used| used.at.elapsed() < TOKEN_LIFE).cloned();
     let Some(used) = used else { return Ok(None) };
     if used.fingerprint != fingerprint {
         return Err(Refusal::new(
@@ -94,6 +97,16 @@ async fn replay(
     "RunInstancesResponse".clone_into(&mut reservation.name);
     reservation.attributes = vec![("xmlns".to_owned(), "http://ec2.amazonaws.com/doc/2016-11-15/".to_owned())];
     Ok(Some(Answer::xml(&reservation)))
+}
+
+/// The zone of the subnet that a request names; empty where it names none that is there.
+async fn zone_asked_for(cloud: &Cloud, request: &Request, account: &str) -> String {
+    let interfaces = request.parameters.structures("NetworkInterface");
+    let subnet = interfaces.iter().find_map(|interface| interface.get("SubnetId"));
+    let Some(subnet) = request.parameters.get("SubnetId").or(subnet) else { return String::new() };
+    let found = cloud.moto.ec2(caller(request, account), "DescribeSubnets", &[("SubnetId.1", subnet)]).await;
+    let zone = found.ok().and_then(|found| found.at(&["subnetSet", "item", "availabilityZone"]).map(|zone| zone.text().to_owned()));
+    zone.unwrap_or_default()
 }
 
 fn user_data(request: &Request) -> Result<UserData, Refusal> {
@@ -331,6 +344,7 @@ fn enter(
         private_ip,
         public_ip,
         groups: place.groups.clone(),
+        public_from: None,
         phase: Phase::Pending,
         interfaces,
         protected: request.parameters.get("DisableApiTermination") == Some("true"),
