@@ -19,6 +19,7 @@ mod credentials;
 mod driver;
 mod import;
 mod kills;
+mod neighbours;
 mod refusals;
 mod region;
 mod repairs;
