@@ -27,4 +27,5 @@ mod secrets;
 mod stop;
 mod two_directories;
 mod versions;
+mod ways_in;
 mod world;

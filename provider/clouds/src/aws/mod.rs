@@ -289,6 +289,10 @@ impl Cloud for Aws {
         balancer::set_targets(self, target_group_ids, machine_ids).await
     }
 
+    async fn allow_nodes(&self, cluster: &ClusterState, addresses: &[std::net::Ipv4Addr]) -> Result<()> {
+        cluster::allow_nodes(self, cluster, addresses).await
+    }
+
     async fn allow_ingress(&self, cluster: &ClusterState, region: &RegionState, allow: bool) -> Result<()> {
         cluster::allow_ingress(self, cluster, region, allow).await
     }
