@@ -119,6 +119,7 @@ cases! { instances:
     a_look_alike_bears_the_same_name
     a_deprecated_image_is_listed_only_when_it_is_asked_for
     a_type_runs_only_where_it_is_offered
+    an_image_that_wants_uefi_runs_on_a_type_that_has_it
 }
 
 cases! { load_balancers:

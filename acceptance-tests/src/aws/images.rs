@@ -30,7 +30,7 @@ pub(crate) struct Image {
     /// From when on AWS lists it no more unless asked for deprecated ones.
     deprecated_from: String,
     /// How EC2 starts it, where the image says.
-    boot_mode: Option<&'static str>,
+    pub(crate) boot_mode: Option<&'static str>,
 }
 
 /// The day in the sandbox, for deprecations.

@@ -178,3 +178,9 @@ def a_type_runs_only_where_it_is_offered():
     assert "us-east-1e" not in {offer["Location"] for offer in offers["InstanceTypeOfferings"]}
     message = refused("Unsupported", run, subnet(vpc(), "e"), InstanceType="t3.medium")
     assert "us-east-1a" in message
+
+
+def an_image_that_wants_uefi_runs_on_a_type_that_has_it():
+    place = subnet(vpc())
+    assert "boot mode" in refused("InvalidParameterCombination", run, place, InstanceType="t2.medium")
+    run(place, InstanceType="t2.medium", ImageId=image(name="talos-v1.12.0-us-east-1-amd64"))

@@ -389,6 +389,7 @@ mod tests {
             vcpus: 2,
             memory_mib: 4096,
             zones: zones(letters),
+            boots_uefi: true,
         };
         assert_eq!(default_zones(zones("abcd"), &[machine_type("abcd"), machine_type("acd")]), zones("acd"));
         assert_eq!(default_zones(zones("abcd"), &[machine_type("a"), machine_type("b")]), zones("abc"));

@@ -166,6 +166,15 @@ async fn check_type(cloud: &Cloud, request: &Request, account: &str, image: &Ima
             image.architecture
         )));
     }
+    let modes = described.all("supportedBootModes");
+    let by_uefi = modes.iter().any(|list| list.elements().any(|mode| mode.text() == "uefi"));
+    if image.boot_mode == Some("uefi") && !by_uefi {
+        // EC2's own code for this is not documented; what matters is that the machine is not made.
+        return Err(Refusal::new(
+            "InvalidParameterCombination",
+            format!("The instance type '{name}' does not support the boot mode 'uefi' of the specified AMI."),
+        ));
+    }
     Ok(())
 }
 
