@@ -19,6 +19,7 @@ mod failure;
 mod firewall;
 mod health_check;
 mod images;
+mod interfaces;
 mod inventory;
 mod lifecycle;
 mod machines;
