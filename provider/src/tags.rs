@@ -27,9 +27,9 @@ fn stranger(text: &str) -> Option<char> {
 /// How many tags there are, those of `default_tags` included.
 pub(crate) fn check_count(all: &Value<Tags>) -> Result<(), String> {
     match all.known().map_or(0, BTreeMap::len) {
-        count if count > MOST => {
-            Err(format!("{count} tags are given, `default_tags` included: expected at most {MOST}, since an object has 50 at most"))
-        }
+        count if count > MOST => Err(format!(
+            "{count} tags are given, `default_tags` included: expected at most {MOST}, since an object has 50 at most"
+        )),
         _ => Ok(()),
     }
 }

@@ -72,7 +72,9 @@ pub(crate) fn check_characters(request: &Request) -> Result<(), Refusal> {
         if !text.chars().all(taken) {
             return Err(Refusal::new(
                 "ValidationError",
-                format!("Value '{text}' at 'tags' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\p{{L}}\\p{{Z}}\\p{{N}}_.:/=+\\-@]*"),
+                format!(
+                    "Value '{text}' at 'tags' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\p{{L}}\\p{{Z}}\\p{{N}}_.:/=+\\-@]*"
+                ),
             ));
         }
     }

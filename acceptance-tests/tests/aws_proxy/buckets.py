@@ -87,7 +87,7 @@ def a_buckets_settings_read_back_as_written():
     }
     s3.put_bucket_lifecycle_configuration(Bucket=made, LifecycleConfiguration={"Rules": [rule]})
     assert s3.get_bucket_lifecycle_configuration(Bucket=made)["Rules"] == [rule]
-    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}]}'
+    policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"*"}]}'
     s3.put_bucket_policy(Bucket=made, Policy=policy)
     assert s3.get_bucket_policy(Bucket=made)["Policy"] == policy
     s3.put_bucket_tagging(Bucket=made, Tagging={"TagSet": [{"Key": "inferadb.com/name", "Value": "a b"}]})

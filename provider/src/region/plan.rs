@@ -102,7 +102,8 @@ fn foresee(provider: &Configured, config: &RegionModel, plan: &mut RegionModel) 
 }
 
 fn check_tags(plan: &RegionModel) -> Result<(), Diagnostic> {
-    crate::tags::check_count(&plan.tags_all).map_err(|problem| Diagnostic::error("Too many tags").detail(problem).at(path!("tags")))
+    crate::tags::check_count(&plan.tags_all)
+        .map_err(|problem| Diagnostic::error("Too many tags").detail(problem).at(path!("tags")))
 }
 
 /// What a DNS health check will not do, though nothing refuses it.

@@ -105,7 +105,8 @@ async fn zone_asked_for(cloud: &Cloud, request: &Request, account: &str) -> Stri
     let subnet = interfaces.iter().find_map(|interface| interface.get("SubnetId"));
     let Some(subnet) = request.parameters.get("SubnetId").or(subnet) else { return String::new() };
     let found = cloud.moto.ec2(caller(request, account), "DescribeSubnets", &[("SubnetId.1", subnet)]).await;
-    let zone = found.ok().and_then(|found| found.at(&["subnetSet", "item", "availabilityZone"]).map(|zone| zone.text().to_owned()));
+    let zone =
+        found.ok().and_then(|found| found.at(&["subnetSet", "item", "availabilityZone"]).map(|zone| zone.text().to_owned()));
     zone.unwrap_or_default()
 }
 

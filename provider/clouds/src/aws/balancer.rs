@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, LoadBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum,
-    LoadBalancerTypeEnum, ProtocolEnum, TargetDescription, TargetGroup, TargetGroupAttribute, TargetHealthDescription, TargetHealthStateEnum,
-    TargetTypeEnum,
+    LoadBalancerTypeEnum, ProtocolEnum, TargetDescription, TargetGroup, TargetGroupAttribute, TargetHealthDescription,
+    TargetHealthStateEnum, TargetTypeEnum,
 };
 use futures_util::future::{try_join, try_join_all};
 

@@ -177,8 +177,11 @@ pub(super) async fn allow_nodes(aws: &Aws, cluster: &ClusterState, addresses: &[
 
 /// Ways in for nodes that no range of the user's lets in.
 fn node_ways(open: &[Ipv4Net], addresses: &[Ipv4Addr]) -> BTreeSet<Rule> {
-    let shut: Vec<Ipv4Net> =
-        addresses.iter().filter(|address| !open.iter().any(|range| range.contains(*address))).map(|a| Ipv4Net::from(*a)).collect();
+    let shut: Vec<Ipv4Net> = addresses
+        .iter()
+        .filter(|address| !open.iter().any(|range| range.contains(*address)))
+        .map(|a| Ipv4Net::from(*a))
+        .collect();
     Rule::ranges(KUBERNETES, &shut).collect()
 }
 

@@ -77,8 +77,7 @@ const TRANSIENT: &[&str] = &[
 ];
 
 /// Codes by which AWS refuses for want of permission.
-const DENIED: &[&str] =
-    &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "NotAuthorized"];
+const DENIED: &[&str] = &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "NotAuthorized"];
 
 /// Codes by which AWS refuses the credentials themselves, and what mends it.
 const CREDENTIALS: &[(&[&str], &str)] = &[

@@ -75,7 +75,8 @@ pub(super) async fn ensure(aws: &Aws, spec: &RegionSpec, root: &Root, wanted: &H
     // Health checks cannot be tagged while they are made.
     let wanted = wanted_tags(spec);
     let found = standing_tags(aws, &id, &object).await?;
-    let set: Tags = wanted.iter().filter(|(key, value)| found.get(*key) != Some(value)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let set: Tags =
+        wanted.iter().filter(|(key, value)| found.get(*key) != Some(value)).map(|(k, v)| (k.clone(), v.clone())).collect();
     let gone: Vec<String> = found.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
     // Those that go make room for those that come.
     if !gone.is_empty() {

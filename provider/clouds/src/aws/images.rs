@@ -1,8 +1,8 @@
 //! Images and machine types.
 
 use aws_sdk_ec2::types::{
-    ArchitectureType, ArchitectureValues, BootModeType, BootModeValues, Filter, ImageState, InstanceType, InstanceTypeInfo, LocationType, MemoryInfo,
-    ProcessorInfo, VCpuInfo,
+    ArchitectureType, ArchitectureValues, BootModeType, BootModeValues, Filter, ImageState, InstanceType, InstanceTypeInfo,
+    LocationType, MemoryInfo, ProcessorInfo, VCpuInfo,
 };
 
 use super::Aws;
