@@ -98,11 +98,12 @@ cases! { network:
 
 cases! { instances:
     a_token_gives_the_same_instance
+    a_token_is_known_in_its_zone_only
     a_token_gives_the_same_instance_even_when_it_is_terminated
     a_token_with_other_parameters_is_refused
     user_data_has_sixteen_kibibytes_before_base64
     user_data_comes_back
-    an_instance_is_pending_first_and_has_its_public_address_when_it_runs
+    an_instance_is_pending_first_and_has_its_public_address_after_it_runs
     a_filter_on_the_state_means_the_state_that_shows
     a_terminated_instance_is_in_no_network
     disks_and_interfaces_go_with_their_instance
@@ -119,6 +120,9 @@ cases! { instances:
     an_image_is_there_in_its_own_region_only
     a_look_alike_bears_the_same_name
     every_region_has_images
+    a_deprecated_image_is_listed_only_when_it_is_asked_for
+    a_type_runs_only_where_it_is_offered
+    an_image_that_wants_uefi_runs_on_a_type_that_has_it
 }
 
 cases! { load_balancers:
@@ -145,6 +149,8 @@ cases! { load_balancers:
     a_node_does_not_reach_itself_while_client_addresses_are_kept
     closed_security_groups_keep_a_target_unhealthy
     a_load_balancers_own_group_keeps_clients_out
+    a_constrained_zone_takes_no_load_balancer
+    tags_have_the_characters_that_load_balancing_takes
 }
 
 cases! { dns:
@@ -159,6 +165,7 @@ cases! { dns:
     a_simple_record_stands_alone
     an_alias_names_the_zone_of_its_load_balancer
     a_health_check_that_is_not_there_is_refused
+    a_health_check_has_ten_tags
 }
 
 cases! { buckets:
@@ -179,6 +186,7 @@ cases! { buckets:
     a_role_can_be_used_only_after_a_while
     a_role_with_policies_stays
     a_new_role_shows_only_after_a_while
+    a_buckets_policy_can_keep_its_owner_out
 }
 
 #[test]

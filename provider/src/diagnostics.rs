@@ -66,8 +66,15 @@ fn detail(error: &Error, after: &str) -> String {
             "`{operation}` for {object} was refused: {message}\n\n\
              Allow `{operation}` to the credentials in use, or use others. {after}"
         ),
+        Error::Credentials { operation, object, message, remedy } => {
+            format!("`{operation}` for {object} was refused: {message}\n\n{remedy} {after}")
+        }
+        Error::Capacity { operation, object, message } => format!(
+            "`{operation}` for {object} was refused, since the cloud has none to give there: {message}\n\n\
+             Choose another `machine_type` or other `zones`, or apply again later. {after}"
+        ),
         Error::Quota { operation, object, message } => format!(
-            "`{operation}` for {object} was refused for want of quota or capacity: {message}\n\n\
+            "`{operation}` for {object} was refused for want of quota: {message}\n\n\
              Raise the quota, free what is not needed, or ask for less, then apply again. {after}"
         ),
         Error::NotFound { object, message } => {
@@ -130,7 +137,7 @@ mod tests {
             object: "machine `control-plane-2`".into(),
             message: "You have requested more vCPU capacity than your current vCPU limit of 8 allows".into(),
         }, GOES_ON), @r"
-        `ec2:RunInstances` for machine `control-plane-2` was refused for want of quota or capacity: You have requested more vCPU capacity than your current vCPU limit of 8 allows
+        `ec2:RunInstances` for machine `control-plane-2` was refused for want of quota: You have requested more vCPU capacity than your current vCPU limit of 8 allows
 
         Raise the quota, free what is not needed, or ask for less, then apply again. What was made so far is kept, and the next apply goes on from it.
         ");
@@ -144,6 +151,8 @@ mod tests {
         for error in [
             Error::Denied { operation, object: object(), message: message() },
             Error::Quota { operation, object: object(), message: message() },
+            Error::Capacity { operation, object: object(), message: message() },
+            Error::Credentials { operation, object: object(), message: message(), remedy: "Do this." },
             Error::Api { operation, object: object(), code: String::new(), message: message() },
             Error::Api { operation, object: object(), code: "OperationAborted".into(), message: message() },
         ] {

@@ -114,6 +114,11 @@ pub(crate) fn our_machine_type(cloud: ProviderType, name: &str) -> &str {
     machine_types(cloud).iter().find(|(_, theirs)| *theirs == name).map_or(name, |(ours, _)| ours)
 }
 
+/// The cloud's own names of the machine types that bear names of ours.
+pub(crate) fn own_machine_types(cloud: ProviderType) -> impl Iterator<Item = &'static str> {
+    machine_types(cloud).iter().map(|(_, theirs)| *theirs)
+}
+
 /// What to write for a machine type, for an error about one that does not exist.
 pub(crate) fn known_machine_types(cloud: ProviderType) -> String {
     let known: Vec<String> = machine_types(cloud).iter().map(|(ours, theirs)| format!("`{ours}` ({theirs})")).collect();

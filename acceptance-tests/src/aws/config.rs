@@ -67,6 +67,8 @@ pub struct Config {
     pub public_octet_offset: u8,
     /// Loopback port of the API; 0 takes a free one.
     pub port: u16,
+    /// Two zones whose letters are the other way round in these accounts than in the books of what each zone offers.
+    pub swapped_zones: Option<(String, String)>,
     /// How long things take.
     pub timing: Timing,
 }
@@ -85,6 +87,7 @@ impl Default for Config {
             load_balancers_from: Ipv4Addr::new(127, 200, 0, 0),
             public_octet_offset: 100,
             port: 0,
+            swapped_zones: None,
             timing: Timing::default(),
         }
     }
@@ -119,10 +122,14 @@ pub struct Timing {
     pub tags_after: Duration,
     /// Until a new IAM role can be named by other services.
     pub role_usable_after: Duration,
+    /// Until a role without policies can be deleted.
+    pub role_policy_gone_after: Duration,
     /// Until replication takes notice that a bucket is versioned.
     pub versioning_known_after: Duration,
     /// `pending` until `running`.
     pub instance_pending: Duration,
+    /// `running` until the public address shows.
+    pub public_address_after: Duration,
     /// `shutting-down` until `terminated`.
     pub instance_shutdown: Duration,
     /// `provisioning` until `active`.
@@ -145,8 +152,10 @@ impl Default for Timing {
             lag_holds_for_writes: false,
             tags_after: Duration::from_millis(100),
             role_usable_after: Duration::from_millis(500),
+            role_policy_gone_after: Duration::from_millis(300),
             versioning_known_after: Duration::from_millis(200),
             instance_pending: Duration::from_millis(300),
+            public_address_after: Duration::from_millis(400),
             instance_shutdown: Duration::from_millis(300),
             load_balancer_provisioning: Duration::from_millis(500),
             load_balancer_interfaces_stay: Duration::from_millis(500),

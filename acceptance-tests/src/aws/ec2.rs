@@ -8,6 +8,7 @@ pub(crate) mod networks;
 pub(crate) mod power;
 pub(crate) mod run_instances;
 pub(crate) mod security_groups;
+pub(crate) mod zones;
 
 use std::sync::Arc;
 
@@ -85,6 +86,7 @@ pub(crate) async fn carry_out(
         "StopInstances" => return power::stop(cloud, request, account),
         "DescribeInstances" => return instances::describe(cloud, request, account).await,
         "TerminateInstances" => return instances::terminate(cloud, request, account),
+        "DescribeInstanceTypeOfferings" => return zones::describe_offerings(cloud, request, account).await,
         "DescribeImages" => return images::describe(cloud, request),
         "CreateTags" | "DeleteTags" => return tags::change(cloud, request, account).await,
         "DescribeNetworkInterfaces" => return interfaces::describe(cloud, request, account).await,

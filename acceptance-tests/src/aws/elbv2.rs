@@ -10,10 +10,10 @@ mod targets;
 use std::sync::Arc;
 
 pub(crate) use self::load_balancers::canonical_zone;
-use super::Cloud;
 use super::answer::{Answer, Refusal};
 use super::request::Request;
 use super::xml::Element;
+use super::{Cloud, tags};
 use crate::ledger::Ticket;
 
 /// Actions whose answers were compared with what AWS does.
@@ -54,6 +54,7 @@ pub(crate) async fn carry_out(
         request.parameters.set(key, &stored(value));
     }
     check_visible(cloud, request)?;
+    tags::check_characters(request)?;
     let mut answer = dispatch(cloud, request, account, ticket).await?;
     answer.body = shown(&String::from_utf8_lossy(&answer.body)).into();
     Ok(answer)

@@ -9,7 +9,7 @@ use super::moto::IAM_VERSION;
 use super::parameters::Parameters;
 use super::request::Request;
 use super::xml::Element;
-use super::{Cloud, caller};
+use super::{Cloud, caller, tags};
 
 /// Actions whose answers were compared with what AWS does.
 pub(crate) const REVIEWED: &[&str] = &[
@@ -31,6 +31,7 @@ pub(crate) const REVIEWED: &[&str] = &[
 
 pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -> Result<Answer, Refusal> {
     let name = request.parameters.get("RoleName").unwrap_or_default();
+    tags::check_characters(request)?;
     match request.action.as_str() {
         "CreateRole" => {
             let answer = cloud.moto.forward(request, account).await?;
@@ -48,7 +49,19 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
             Err(Refusal::new("NoSuchEntity", format!("The role with name {name} cannot be found."))
                 .with_status(StatusCode::NOT_FOUND))
         }
+        "DeleteRolePolicy" => {
+            let answer = cloud.moto.forward(request, account).await?;
+            if answer.is_ok() {
+                let known_from = Instant::now() + cloud.config.timing.role_policy_gone_after;
+                cloud.state().role_policies_known_from.insert((account.to_owned(), name.to_owned()), known_from);
+            }
+            Ok(answer)
+        }
         "DeleteRole" => {
+            let known_from = cloud.state().role_policies_known_from.get(&(account.to_owned(), name.to_owned())).copied();
+            if known_from.is_some_and(|from| from > Instant::now()) {
+                return Err(conflict("must delete policies first."));
+            }
             check_empty(cloud, request, account, name).await?;
             let answer = cloud.moto.forward(request, account).await?;
             if answer.is_ok() {
@@ -72,10 +85,12 @@ async fn check_empty(cloud: &Cloud, request: &Request, account: &str, name: &str
         let result = format!("{action}Result");
         let filled = tree.at(&[&result, list]).is_some_and(|list: &Element| list.elements().next().is_some());
         if filled {
-            return Err(
-                Refusal::new("DeleteConflict", format!("Cannot delete entity, {remedy}")).with_status(StatusCode::CONFLICT)
-            );
+            return Err(conflict(remedy));
         }
     }
     Ok(())
+}
+
+fn conflict(remedy: &str) -> Refusal {
+    Refusal::new("DeleteConflict", format!("Cannot delete entity, {remedy}")).with_status(StatusCode::CONFLICT)
 }

@@ -27,10 +27,48 @@ pub(crate) struct Image {
     pub(crate) region: String,
     pub(crate) talos_version: String,
     created: &'static str,
+    /// From when on AWS lists it no more unless asked for deprecated ones.
+    deprecated_from: String,
+    /// How EC2 starts it, where the image says.
+    pub(crate) boot_mode: Option<&'static str>,
+}
+
+/// The day in the sandbox, for deprecations.
+const TODAY: &str = "2026-11-01T00:00:00.000Z";
+
+impl Image {
+    fn is_deprecated(&self) -> bool {
+        self.deprecated_from.as_str() <= TODAY
+    }
+}
+
+/// When an official image was made. The oldest version's is its release, which is more than two years ago.
+fn made(version: &str) -> &'static str {
+    if version.starts_with("v1.8.") { "2024-09-23T10:00:00.000Z" } else { "2026-01-10T10:00:00.000Z" }
+}
+
+/// Public images are deprecated two years after they were made, whatever their owner says (EC2 user guide, "Deprecate an
+/// AMI").
+fn two_years_after(created: &str) -> String {
+    let (year, rest) = created.split_at(4);
+    format!("{}{rest}", year.parse::<u32>().map_or(0, |year| year + 2))
+}
+
+/// As Talos' releases register their images (`tools/cloud-image-uploader` of its source): UEFI where it can be from v1.10 on,
+/// and nothing else from v1.13 on.
+fn boot_mode(version: &str) -> Option<&'static str> {
+    let minor: u32 = version.split('.').nth(1)?.parse().ok()?;
+    match minor {
+        13.. => Some("uefi"),
+        10.. => Some("uefi-preferred"),
+        _ => None,
+    }
 }
 
 /// The disk that an image boots from.
 pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
+/// Its size.
+pub(crate) const ROOT_DISK_GIB: u32 = 20;
 
 /// All images: each version in each region and architecture, by both owners.
 pub(crate) fn catalogue(versions: &[String], regions: &[String]) -> Vec<Image> {
@@ -39,7 +77,7 @@ pub(crate) fn catalogue(versions: &[String], regions: &[String]) -> Vec<Image> {
         for version in versions {
             for (suffix, architecture) in [("amd64", "x86_64"), ("arm64", "arm64")] {
                 let name = format!("talos-{version}-{region}-{suffix}");
-                let owners = [(OFFICIAL_OWNER, "2026-01-10T10:00:00.000Z"), (LOOK_ALIKE_OWNER, "2026-02-20T10:00:00.000Z")];
+                let owners = [(OFFICIAL_OWNER, made(version)), (LOOK_ALIKE_OWNER, "2026-02-20T10:00:00.000Z")];
                 for (owner, created) in owners {
                     let hash = hex(format!("{owner}/{name}").as_bytes());
                     images.push(Image {
@@ -50,6 +88,8 @@ pub(crate) fn catalogue(versions: &[String], regions: &[String]) -> Vec<Image> {
                         region: region.clone(),
                         talos_version: version.clone(),
                         created,
+                        deprecated_from: two_years_after(created),
+                        boot_mode: boot_mode(version),
                     });
                 }
             }
@@ -98,6 +138,7 @@ pub(crate) fn describe(cloud: &Cloud, request: &Request) -> Result<Answer, Refus
             (filter.get("Name").unwrap_or_default().to_owned(), values)
         })
         .collect();
+    let all = parameters.get("IncludeDeprecated") == Some("true");
     let mut set = Element::new("imagesSet");
     for image in cloud.images.iter().filter(|image| image.region == request.region) {
         let by_id = ids.is_empty() || ids.contains(&image.id.as_str());
@@ -120,7 +161,9 @@ pub(crate) fn describe(cloud: &Cloud, request: &Request) -> Result<Answer, Refus
             };
             by_filters &= values.iter().any(|wanted| glob(wanted, value));
         }
-        if by_id && by_owner && by_filters {
+        // One that is named shows in any case, and every one to its owner, who is nobody of the sandbox's.
+        let listed = all || !ids.is_empty() || !image.is_deprecated();
+        if by_id && by_owner && by_filters && listed {
             set.push(item(image));
         }
     }
@@ -130,10 +173,10 @@ pub(crate) fn describe(cloud: &Cloud, request: &Request) -> Result<Answer, Refus
 fn item(image: &Image) -> Element {
     let disk = Element::new("ebs")
         .leaf("deleteOnTermination", "true")
-        .leaf("volumeSize", "8")
+        .leaf("volumeSize", &ROOT_DISK_GIB.to_string())
         .leaf("volumeType", "gp3")
         .leaf("encrypted", "false");
-    Element::new("item")
+    let mut item = Element::new("item")
         .leaf("imageId", &image.id)
         .leaf("imageLocation", &format!("{}/{}", image.owner, image.name))
         .leaf("imageState", "available")
@@ -148,7 +191,12 @@ fn item(image: &Image) -> Element {
         .leaf("virtualizationType", "hvm")
         .leaf("enaSupport", "true")
         .leaf("hypervisor", "xen")
-        .node(Element::new("blockDeviceMapping").node(Element::new("item").leaf("deviceName", ROOT_DEVICE).node(disk)))
+        .leaf("deprecationTime", &image.deprecated_from)
+        .node(Element::new("blockDeviceMapping").node(Element::new("item").leaf("deviceName", ROOT_DEVICE).node(disk)));
+    if let Some(mode) = image.boot_mode {
+        item.push(Element::with_text("bootMode", mode));
+    }
+    item
 }
 
 /// EC2's wildcards in filters: `*` and `?`.
@@ -174,6 +222,14 @@ mod tests {
         assert!(glob("a?c", "abc"));
         assert!(!glob("a?c", "ac"));
         assert!(!glob("talos", "talos-v1"));
+    }
+
+    #[test]
+    fn images_are_deprecated_after_two_years() {
+        let images = catalogue(&["v1.8.0".to_owned(), "v1.13.9".to_owned()], &["us-east-1".to_owned()]);
+        let deprecated: Vec<_> = images.iter().filter(|image| image.is_deprecated()).collect();
+        assert!(!deprecated.is_empty());
+        assert!(deprecated.iter().all(|image| image.talos_version == "v1.8.0" && image.owner == OFFICIAL_OWNER));
     }
 
     #[test]

@@ -132,6 +132,20 @@ impl Moto {
         accepted(&answer)
     }
 
+    /// The answer of a REST service that is no XML.
+    pub(crate) async fn rest_text(&self, service: &str, caller: Caller<'_>, target: &str) -> Result<String, Refusal> {
+        let builder = http::Request::builder()
+            .method(Method::GET)
+            .uri(target)
+            .header(header::AUTHORIZATION, authorization(service, caller.region));
+        let answer = self.send(builder, Bytes::new(), caller.account).await?;
+        if answer.is_ok() {
+            Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        } else {
+            Err(Refusal::new(&answer.code(), "").with_status(answer.status))
+        }
+    }
+
     async fn send(&self, builder: http::request::Builder, body: Bytes, account: &str) -> Result<Answer, Refusal> {
         let request = builder
             .header(header::HOST, self.address.to_string())

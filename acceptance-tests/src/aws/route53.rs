@@ -33,6 +33,9 @@ pub(crate) const REVIEWED: &[&str] = &[
     "UpdateHealthCheck",
 ];
 
+/// Tags that a health check or a hosted zone can have.
+const MOST_TAGS: usize = 10;
+
 const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
 
 /// Makes a public hosted zone in the sandbox's own account.
@@ -56,6 +59,10 @@ fn with_namespace(mut element: Element) -> Element {
 pub(crate) async fn carry_out(cloud: &Arc<Cloud>, request: &Request, account: &str, ticket: &Ticket) -> Result<Answer, Refusal> {
     match request.action.as_str() {
         "CreateHealthCheck" => create_health_check(cloud, request, account, ticket).await,
+        "ChangeTagsForResource" => {
+            check_tags(cloud, request, account).await?;
+            cloud.moto.forward(request, account).await
+        }
         "ChangeResourceRecordSets" => change(cloud, request, account).await,
         "GetChange" => {
             let answer = cloud.moto.forward(request, account).await?;
@@ -98,6 +105,26 @@ async fn create_health_check(cloud: &Cloud, request: &Request, account: &str, ti
         ticket.note("Made", id);
     }
     Ok(answer)
+}
+
+/// Ten tags a resource, and ten a call.
+async fn check_tags(cloud: &Cloud, request: &Request, account: &str) -> Result<(), Refusal> {
+    let body = request.tree();
+    let texts = |element: &Element, name: &str| -> BTreeSet<String> {
+        element.all(name).iter().map(|found| found.text().to_owned()).collect()
+    };
+    let added = body.child("AddTags").map(|added| texts(added, "Key")).unwrap_or_default();
+    let removed = body.child("RemoveTagKeys").map(|removed| texts(removed, "Key")).unwrap_or_default();
+    if added.len() > MOST_TAGS || removed.len() > MOST_TAGS {
+        return Err(invalid_input(format!("Invalid parameter : at most {MOST_TAGS} tags may be given at once")));
+    }
+    let target = request.target.split('?').next().unwrap_or_default();
+    let found = cloud.moto.rest("route53", caller(request, account), Method::GET, target, String::new()).await?;
+    let left = texts(&found, "Key").into_iter().filter(|key| !removed.contains(key)).chain(added);
+    if left.collect::<BTreeSet<_>>().len() > MOST_TAGS {
+        return Err(invalid_input(format!("Invalid parameter : a resource has at most {MOST_TAGS} tags")));
+    }
+    Ok(())
 }
 
 fn created(mut answer: Answer, location: &str) -> Answer {

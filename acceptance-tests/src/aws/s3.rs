@@ -5,6 +5,7 @@ use std::time::Instant;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::answer::{Answer, Refusal};
+use super::images::glob;
 use super::moto::Caller;
 use super::request::{Request, Service};
 use super::state::Bucket;
@@ -51,6 +52,7 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
     {
         return Ok(elsewhere);
     }
+    check_policy(cloud, request, account).await?;
     match request.action.as_str() {
         "CreateBucket" => create(cloud, request, account).await,
         "DeleteBucket" => delete(cloud, request, account).await,
@@ -81,6 +83,38 @@ pub(crate) async fn carry_out(cloud: &Cloud, request: &Request, account: &str) -
             Ok(rooted(&request.action, answer))
         }
     }
+}
+
+/// What a bucket's policy forbids everybody, its owner too. Statements with conditions are left out: the one that asks for TLS
+/// would forbid every call here.
+async fn check_policy(cloud: &Cloud, request: &Request, account: &str) -> Result<(), Refusal> {
+    if request.bucket.is_empty() || request.action.ends_with("BucketPolicy") || request.action == "CreateBucket" {
+        return Ok(());
+    }
+    let target = format!("/{}?policy", request.bucket);
+    // A bucket that is not there or has no policy forbids nothing.
+    let Ok(text) = cloud.moto.rest_text("s3", caller(request, account), &target).await else { return Ok(()) };
+    let policy: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let action = format!("s3:{}", request.action);
+    let names = |value: &serde_json::Value| match value {
+        serde_json::Value::String(name) => vec![name.clone()],
+        serde_json::Value::Array(names) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    let forbids = |statement: &serde_json::Value| {
+        statement["Effect"] == "Deny"
+            && statement["Principal"] == "*"
+            && statement["Condition"].is_null()
+            && names(&statement["Action"]).iter().any(|name| glob(name, &action))
+    };
+    if policy["Statement"].as_array().is_some_and(|statements| statements.iter().any(forbids)) {
+        return Err(Refusal::new(
+            "AccessDenied",
+            format!("User: arn:aws:iam::{account}:user/sandbox is not authorized to perform: {action} on resource: \"arn:aws:s3:::{}\" with an explicit deny in a resource-based policy", request.bucket),
+        )
+        .with_status(StatusCode::FORBIDDEN));
+    }
+    Ok(())
 }
 
 /// The name of an answer's root element, which moto makes of the action's name for some.

@@ -13,6 +13,15 @@ use super::elbv2::balancer::{Leftover, LoadBalancer};
 use super::elbv2::group::TargetGroup;
 use super::request::Request;
 
+/// Where a client token is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Token {
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) zone: String,
+    pub(crate) token: String,
+}
+
 /// What was done with a client token, once.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenUse {
@@ -45,8 +54,7 @@ pub(crate) struct State {
     pub(crate) unreviewed: BTreeSet<String>,
     /// Accounts and regions that were ever asked.
     pub(crate) places: BTreeSet<(String, String)>,
-    /// By account, region and token.
-    pub(crate) tokens: HashMap<(String, String, String), TokenUse>,
+    pub(crate) tokens: HashMap<Token, TokenUse>,
     pub(crate) instances: BTreeMap<String, Instance>,
     pub(crate) instance_quota: Option<usize>,
     /// By ARN.
@@ -59,6 +67,8 @@ pub(crate) struct State {
     pub(crate) tag_changes: VecDeque<(Request, String)>,
     /// When a role, by account and name, can be used by other services.
     pub(crate) roles_usable_from: HashMap<(String, String), Instant>,
+    /// When it is known everywhere that a role, by account and name, has lost a policy.
+    pub(crate) role_policies_known_from: HashMap<(String, String), Instant>,
     /// By account and caller reference; a deleted one stays.
     pub(crate) health_checks: HashMap<(String, String), ReferenceUse>,
     /// When a DNS change is in sync.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Refusal};
-use super::request::Request;
+use super::request::{Request, Service};
 use super::xml::Element;
 use super::{Cloud, caller, visibility};
 
@@ -52,8 +52,30 @@ fn check_tags<'a>(tags: impl ExactSizeIterator<Item = (&'a String, &'a String)>)
         if key.to_ascii_lowercase().starts_with("aws:") {
             return Err(Refusal::new("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use"));
         }
-        if value.chars().count() > 255 {
-            return Err(Refusal::new("InvalidParameterValue", "Tag value exceeds the maximum length of 255 characters"));
+        if value.chars().count() > 256 {
+            return Err(Refusal::new("InvalidParameterValue", "Tag value exceeds the maximum length of 256 characters"));
+        }
+    }
+    Ok(())
+}
+
+/// What Elastic Load Balancing and IAM take in tags, by the pattern `[\p{L}\p{Z}\p{N}_.:/=+\-@]*` of their API references; EC2
+/// takes any character.
+pub(crate) fn check_characters(request: &Request) -> Result<(), Refusal> {
+    let tags = request.parameters.tags("Tags");
+    if tags.len() > 50 {
+        let code = if request.service == Service::Iam { "LimitExceeded" } else { "TooManyTags" };
+        return Err(Refusal::new(code, "You've reached the limit on the number of tags per resource"));
+    }
+    let taken = |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
+    for text in tags.iter().flat_map(|(key, value)| [key, value]) {
+        if !text.chars().all(taken) {
+            return Err(Refusal::new(
+                "ValidationError",
+                format!(
+                    "Value '{text}' at 'tags' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\p{{L}}\\p{{Z}}\\p{{N}}_.:/=+\\-@]*"
+                ),
+            ));
         }
     }
     Ok(())

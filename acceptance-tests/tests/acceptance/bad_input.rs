@@ -60,6 +60,15 @@ async fn an_unknown_machine_type_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_machine_type_that_cannot_start_the_image_is_refused() {
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| it.control_plane_type = "t2.medium".to_owned()),
+        &["`t2.medium` cannot start", "UEFI"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_is_too_small_is_refused() {
     plan_is_refused(|_| Configuration::region("127.10.0.0/24"), &["cidr_block", "too small"]).await;
 }

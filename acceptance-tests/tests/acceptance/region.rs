@@ -2,6 +2,7 @@
 
 use acceptance_tests::terraform::workspace::Install;
 use acceptance_tests::terraform::{Kind, Workspace};
+use acceptance_tests::world::{Sandbox, SandboxConfig};
 
 use crate::configuration::Configuration;
 use crate::world::{self, World};
@@ -90,6 +91,20 @@ async fn a_plan_without_a_refresh_replaces_its_own_region() {
     workspace.run(&["apply", "-json", "-auto-approve", "-refresh=false"]).await.unwrap().succeeds();
     assert_eq!(world.inventory().await.of("vpc").len(), 1);
     workspace.plan().await.unwrap().is_empty_plan();
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_that_lacks_our_machine_types_is_passed_over() {
+    let mut config = SandboxConfig::default();
+    // The old zone of `us-east-1` has another letter in each account.
+    config.aws.swapped_zones = Some(("us-east-1b".to_owned(), "us-east-1e".to_owned()));
+    let world = World { sandbox: Sandbox::start(config).await.unwrap() };
+    let workspace = world.workspace(Kind::Terraform, &Configuration::region(world.cidr()));
+    workspace.apply().await.unwrap().succeeds();
+    let region = workspace.attributes("inferadb_region.nyc1").await.unwrap();
+    assert_eq!(region["zones"], serde_json::json!(["us-east-1a", "us-east-1c", "us-east-1d"]));
     workspace.destroy().await.unwrap().succeeds();
     world.is_empty().await;
 }

@@ -39,6 +39,16 @@ impl World {
         workspace
     }
 
+    /// Has somebody else do something in the account, in Python with boto3; what is printed.
+    pub(crate) async fn person(&self, script: &str) -> String {
+        let python = acceptance_tests::python::interpreter().await.unwrap();
+        let mut command = tokio::process::Command::new(python);
+        command.arg("-c").arg(format!("import json, time\nimport boto3\n{script}")).envs(self.sandbox.env());
+        let output = command.kill_on_drop(true).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
     pub(crate) async fn inventory(&self) -> Inventory {
         Inventory(self.sandbox.inventory().await.unwrap())
     }

@@ -103,3 +103,18 @@ def an_alias_names_the_zone_of_its_load_balancer():
 def a_health_check_that_is_not_there_is_refused():
     missing = "00000000-0000-0000-0000-000000000000"
     refused("InvalidChangeBatch", _change, "CREATE", HealthCheckId=missing)
+
+
+def a_health_check_has_ten_tags():
+    made = _check()
+
+    def tag(count, **more):
+        added = [{"Key": f"key-{number}", "Value": "x"} for number in range(count)]
+        wanted = {"ResourceType": "healthcheck", "ResourceId": made, "AddTags": added} | more
+        return route53.change_tags_for_resource(**wanted)
+
+    refused("InvalidInput", tag, 11)
+    tag(10)
+    refused("InvalidInput", tag, 1, AddTags=[{"Key": "another", "Value": "x"}])
+    route53.change_tags_for_resource(ResourceType="healthcheck", ResourceId=made, RemoveTagKeys=["key-0"])
+    tag(1, AddTags=[{"Key": "another", "Value": "x"}])

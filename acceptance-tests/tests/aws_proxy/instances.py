@@ -12,6 +12,12 @@ def a_token_gives_the_same_instance():
     assert run(place, token=name("another"))["InstanceId"] != first["InstanceId"]
 
 
+def a_token_is_known_in_its_zone_only():
+    network = vpc()
+    first = run(subnet(network), token=name("zonal"))["InstanceId"]
+    assert run(subnet(network, "b", 1), token=name("zonal"))["InstanceId"] != first
+
+
 def a_token_gives_the_same_instance_even_when_it_is_terminated():
     place = subnet(vpc())
     made = run(place, token=name("gone"))["InstanceId"]
@@ -40,11 +46,13 @@ def user_data_comes_back():
     assert base64.b64decode(found) == b"machine:"
 
 
-def an_instance_is_pending_first_and_has_its_public_address_when_it_runs():
+def an_instance_is_pending_first_and_has_its_public_address_after_it_runs():
     made = run(subnet(vpc()))
     assert made["State"]["Name"] == "pending"
     assert "PublicIpAddress" not in made
     found = in_state(made["InstanceId"], "running")
+    assert "PublicIpAddress" not in found
+    found = eventually(lambda: instance(made["InstanceId"]), lambda found: "PublicIpAddress" in found)
     private = made["PrivateIpAddress"].split(".")
     private[1] = str(int(private[1]) + 100)
     assert found["PublicIpAddress"] == ".".join(private)
@@ -172,3 +180,25 @@ def every_region_has_images():
         wanted = [{"Name": "name", "Values": [f"talos-v1.13.9-{region}-amd64"]}]
         found = client("ec2", region).describe_images(Owners=[TALOS], Filters=wanted)["Images"]
         assert len(found) == 1, (region, found)
+
+
+def a_deprecated_image_is_listed_only_when_it_is_asked_for():
+    named = [{"Name": "name", "Values": ["talos-v1.8.0-us-east-1-amd64"]}]
+    assert not ec2.describe_images(Owners=[TALOS], Filters=named)["Images"]
+    found = ec2.describe_images(Owners=[TALOS], Filters=named, IncludeDeprecated=True)["Images"]
+    assert found[0]["DeprecationTime"].startswith("2026-09-23")
+    assert ec2.describe_images(ImageIds=[found[0]["ImageId"]])["Images"]
+
+
+def a_type_runs_only_where_it_is_offered():
+    wanted = [{"Name": "instance-type", "Values": ["t3.medium"]}]
+    offers = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=wanted)
+    assert "us-east-1e" not in {offer["Location"] for offer in offers["InstanceTypeOfferings"]}
+    message = refused("Unsupported", run, subnet(vpc(), "e"), InstanceType="t3.medium")
+    assert "us-east-1a" in message
+
+
+def an_image_that_wants_uefi_runs_on_a_type_that_has_it():
+    place = subnet(vpc())
+    assert "boot mode" in refused("InvalidParameterCombination", run, place, InstanceType="t2.medium")
+    run(place, InstanceType="t2.medium", ImageId=image(name="talos-v1.12.0-us-east-1-amd64"))

@@ -286,3 +286,18 @@ def a_load_balancers_own_group_keeps_clients_out():
     world = {"IpProtocol": "tcp", "FromPort": 6443, "ToPort": 6443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.revoke_security_group_ingress(GroupId=outer, IpPermissions=[world])
     assert _greeting(made["DNSName"]) == b""
+
+
+def a_constrained_zone_takes_no_load_balancer():
+    network = vpc()
+    gateway(network)
+    refused("AvailabilityZoneNotSupported", balancer, name("lb"), [subnet(network, "e")])
+
+
+def tags_have_the_characters_that_load_balancing_takes():
+    def tagged(value):
+        return target_group(name("tg"), vpc(), Tags=[{"Key": "k", "Value": value}])
+
+    refused("ValidationError", tagged, "a,b")
+    tagged("Zürich: a/b=c+d-e@f_g.h")
+    refused("ValidationError", iam.create_role, RoleName=name("role"), AssumeRolePolicyDocument="{}", Tags=[{"Key": "k#", "Value": ""}])

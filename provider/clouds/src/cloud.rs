@@ -127,6 +127,14 @@ pub trait Cloud: Send + Sync {
     /// Makes exactly these machines the targets of the target groups (registers the missing, deregisters the others).
     async fn set_targets(&self, target_group_ids: &[String], machine_ids: &[String]) -> Result<()>;
 
+    /// Lets exactly these machines use the Kubernetes API by its load balancer from their public addresses, where not everybody
+    /// may. They are no part of [`ClusterState::kubernetes_api_allowed_cidrs`]. Nothing to do in clouds where a load balancer
+    /// knows its own nodes.
+    async fn allow_nodes(&self, cluster: &ClusterState, addresses: &[std::net::Ipv4Addr]) -> Result<()> {
+        let _ = (cluster, addresses);
+        Ok(())
+    }
+
     /// Opens the nodes of a cluster to the region's ingress load balancer (or closes them).
     async fn allow_ingress(&self, cluster: &ClusterState, region: &RegionState, allow: bool) -> Result<()>;
 

@@ -178,6 +178,8 @@ pub struct MachineType {
     pub memory_mib: u64,
     /// Zones of the place that offer it, sorted.
     pub zones: Vec<String>,
+    /// It starts images by UEFI.
+    pub boots_uefi: bool,
 }
 
 /// A bootable image.
@@ -189,6 +191,8 @@ pub struct Image {
     pub name: String,
     /// `amd64` or `arm64`.
     pub architecture: String,
+    /// It starts by UEFI only.
+    pub needs_uefi: bool,
 }
 
 /// User data that the cloud cannot carry.

@@ -45,7 +45,29 @@ pub enum Error {
         /// The cloud's message.
         message: String,
     },
-    /// A quota or the cloud's capacity is used up.
+    /// The credentials were not taken, for a reason that no permission mends: `remedy` is a sentence that says what does.
+    #[error("{operation} for {object} was refused: {message}")]
+    Credentials {
+        /// The call.
+        operation: &'static str,
+        /// What it was about.
+        object: String,
+        /// The cloud's message.
+        message: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The cloud has no such machine to give, here or now. `object` names the machine type and the zone.
+    #[error("{operation} for {object}: {message}")]
+    Capacity {
+        /// The call.
+        operation: &'static str,
+        /// What it was about.
+        object: String,
+        /// The cloud's message.
+        message: String,
+    },
+    /// A quota is used up.
     #[error("{operation} for {object}: {message}")]
     Quota {
         /// The call.

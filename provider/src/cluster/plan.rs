@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clouds::{Kind, Root};
+use clouds::{Image, Kind, MachineType, Root};
 use talos::patch::Patch;
 use talos::version::{KubernetesVersion, TalosVersion};
 use tf_provider::{Diagnostic, Diagnostics, Path, PlanContext, Value, path};
@@ -273,6 +273,7 @@ async fn machine_types(
 ) -> Result<(), Diagnostics> {
     let provider_type = region_id.place.provider_type;
     let mut architectures = BTreeSet::new();
+    let mut without_uefi = Vec::new();
     let mut asked = BTreeSet::new();
     for node in wanted.values() {
         let name = names::machine_type(provider_type, &node.machine_type);
@@ -286,6 +287,9 @@ async fn machine_types(
         match &machine_type {
             Some(machine_type) => {
                 architectures.insert(machine_type.architecture.clone());
+                if !machine_type.boots_uefi {
+                    without_uefi.push((machine_type.clone(), node.place().attribute("machine_type")));
+                }
                 let elsewhere = |zone: &String| !machine_type.zones.contains(zone);
                 if !node.zones.is_empty() && node.zones.iter().all(elsewhere) {
                     found.push(
@@ -307,13 +311,28 @@ async fn machine_types(
     }
     let (Some(version), false) = (plan.talos_version.as_str(), plan.image.is_unknown()) else { return Ok(()) };
     for architecture in &architectures {
-        if let Err(error) = connection.cloud.image(version, architecture, plan.image.as_str()).await {
-            let attribute = if plan.image.is_null() { "talos_version" } else { "image" };
-            let doing = format!("There is no image to boot `{architecture}` machines from");
-            found.push(diagnostics::asking_for(attribute, &doing, &error).at(path!(attribute)));
+        match connection.cloud.image(version, architecture, plan.image.as_str()).await {
+            Ok(image) => found.extend(unbootable(&image, architecture, &without_uefi)),
+            Err(error) => {
+                let attribute = if plan.image.is_null() { "talos_version" } else { "image" };
+                let doing = format!("There is no image to boot `{architecture}` machines from");
+                found.push(diagnostics::asking_for(attribute, &doing, &error).at(path!(attribute)));
+            }
         }
     }
     Ok(())
+}
+
+/// Machine types of that architecture that the image does not start on, of those that know no UEFI.
+fn unbootable(image: &Image, architecture: &str, without_uefi: &[(MachineType, Path)]) -> Diagnostics {
+    let concerned = without_uefi.iter().filter(|(offer, _)| image.needs_uefi && offer.architecture == architecture);
+    concerned
+        .map(|(offer, place)| {
+            Diagnostic::error(format!("`{}` cannot start `{}`", offer.name, image.name))
+                .detail("The image starts by UEFI only, and this machine type has none. Choose a newer type.")
+                .at(place.clone())
+        })
+        .collect()
 }
 
 /// Renders the configs once with secrets that are thrown away, so that what Talos would refuse is refused here, before a machine

@@ -1,5 +1,7 @@
 //! Which machines stand behind the load balancers.
 
+use std::net::Ipv4Addr;
+
 use clouds::MachineRole;
 use tf_provider::Diagnostics;
 
@@ -8,8 +10,14 @@ use super::model::ClusterModel;
 use crate::diagnostics;
 
 impl Fleet<'_> {
-    /// Control-plane machines behind the API load balancer, exactly.
+    /// Control-plane machines behind the API load balancer, exactly, and all machines let in to it.
     pub(super) async fn serve_control_plane(&self, machines: &Machines) -> Result<(), Diagnostics> {
+        let addresses: Vec<Ipv4Addr> = machines.values().filter_map(|machine| machine.public_ip).collect();
+        self.site
+            .cloud
+            .allow_nodes(self.cluster, &addresses)
+            .await
+            .map_err(|error| Diagnostics::from(diagnostics::cloud("Cannot let the nodes in to the API load balancer", &error)))?;
         let ids = ids_of(machines, MachineRole::ControlPlane);
         self.site.cloud.set_targets(&self.cluster.api_target_group_ids, &ids).await.map_err(|error| {
             diagnostics::cloud("Cannot register the control-plane nodes at the API load balancer", &error).into()

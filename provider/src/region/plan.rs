@@ -2,7 +2,8 @@
 //!
 //! Every check passes while a value that it needs is unknown, and is made again when it is known.
 
-use clouds::{Kind, Place, ProviderType, RegionState, Root};
+use clouds::{Kind, MachineType, Place, ProviderType, RegionState, Root};
+use futures_util::future::try_join_all;
 use ipnet::Ipv4Net;
 use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value, path};
 
@@ -36,6 +37,8 @@ pub(super) fn lacking(config: &RegionModel, diagnostics: &mut Diagnostics) {
         diagnostics.push(abilities::lacking(cloud, path!("ports"), why));
     }
 }
+/// Tags of the user's that a Route 53 health check has room for.
+const HEALTH_CHECK_TAGS: usize = 6;
 
 /// How many zones a region has unless told.
 const DEFAULT_ZONES: usize = 3;
@@ -46,6 +49,8 @@ pub(super) async fn create(
     plan: &mut RegionModel,
 ) -> Result<Remake, Diagnostics> {
     foresee(&cx.provider, config, plan);
+    check_tags(plan)?;
+    health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
     plan.environment = cx.provider.environment().clone();
     let Some(place) = place(config)? else { return Ok(Remake::default()) };
     if config.provider_region.is_null() {
@@ -93,6 +98,10 @@ pub(super) async fn update(
     // A plan without a refresh replaces its own object too.
     cx.provider.saw(prior.claim.as_str().unwrap_or_default());
     foresee(&cx.provider, config, plan);
+    check_tags(plan)?;
+    if plan.dns != prior.dns || plan.tags_all != prior.tags_all || plan.ingress_allowed_cidrs != prior.ingress_allowed_cidrs {
+        health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
+    }
     settle_place(cx, prior, config, plan)?;
     settle_zones(cx, prior, config, plan);
     if let Some(attribute) = replaced_in_place(prior, config) {
@@ -204,6 +213,43 @@ fn foresee(provider: &Configured, config: &RegionModel, plan: &mut RegionModel) 
     }
 }
 
+fn check_tags(plan: &RegionModel) -> Result<(), Diagnostic> {
+    crate::tags::check_count(&plan.tags_all)
+        .map_err(|problem| Diagnostic::error("Too many tags").detail(problem).at(path!("tags")))
+}
+
+/// What a DNS health check will not do, though nothing refuses it.
+fn health_check_warnings(plan: &RegionModel) -> Vec<Diagnostic> {
+    if !plan.dns.known().is_some_and(|dns| dns.health_check.is_known()) {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    let tags = plan.tags_all.known().map_or(0, std::collections::BTreeMap::len);
+    if tags > HEALTH_CHECK_TAGS {
+        warnings.push(
+            Diagnostic::warning("The DNS health check does not bear all tags")
+                .detail(format!(
+                    "A Route 53 health check takes ten tags, four of which are the provider's. Of these {tags}, it bears the first \
+                     {HEALTH_CHECK_TAGS} in the order of their keys. Everything else in the region bears all of them."
+                ))
+                .at(path!("tags")),
+        );
+    }
+    let narrow = strings(&plan.ingress_allowed_cidrs).is_some_and(|ranges| !ranges.iter().any(|range| range == EVERYBODY));
+    if narrow {
+        warnings.push(
+            Diagnostic::warning("The DNS health check may be kept out")
+                .detail(
+                    "Route 53 checks the ingress load balancer from addresses of its own all over the world. \
+                     `ingress_allowed_cidrs` keeps out whom it does not name: let in the ranges that AWS publishes for the service \
+                     `ROUTE53_HEALTHCHECKS` too, or the record is taken for unhealthy.",
+                )
+                .at(path!("ingress_allowed_cidrs")),
+        );
+    }
+    warnings
+}
+
 /// Which cloud region the configuration means, or `None` while it is not known.
 fn place(config: &RegionModel) -> Result<Option<Place>, Diagnostic> {
     let Some(cloud) = config.provider_type.as_str() else { return Ok(None) };
@@ -272,7 +318,8 @@ async fn zones(connection: &Connection, config: &RegionModel, plan: &mut RegionM
         connection.cloud.zones().await.map_err(|error| diagnostics::asking("Cannot tell the zones of the region", &error))?;
     match &config.zones {
         Value::Null => {
-            plan.zones = Value::Known(offered.into_iter().take(DEFAULT_ZONES).map(Value::Known).collect());
+            let types = default_types(connection).await?;
+            plan.zones = Value::Known(default_zones(offered, &types).into_iter().map(Value::Known).collect());
             Ok(())
         }
         Value::Unknown(_) => Ok(()),
@@ -293,6 +340,23 @@ async fn zones(connection: &Connection, config: &RegionModel, plan: &mut RegionM
             wrong.into_result()
         }
     }
+}
+
+/// The machine types that bear names of ours, as far as the place has them.
+async fn default_types(connection: &Connection) -> Result<Vec<MachineType>, Diagnostic> {
+    let cloud = &connection.cloud;
+    let names = names::own_machine_types(cloud.place().provider_type);
+    let found = try_join_all(names.map(|name| cloud.machine_type(name))).await;
+    let found = found.map_err(|error| diagnostics::cloud("Cannot tell which zones offer machines", &error))?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The first zones that offer all of these types; old zones of large places lack the newer ones. A place where no zone has all
+/// of them gets its first zones, and clusters in it name other types.
+fn default_zones(offered: Vec<String>, types: &[MachineType]) -> Vec<String> {
+    let has_all = |zone: &&String| types.iter().all(|offer| offer.zones.contains(zone));
+    let fitting: Vec<String> = offered.iter().filter(has_all).take(DEFAULT_ZONES).cloned().collect();
+    if fitting.is_empty() { offered.into_iter().take(DEFAULT_ZONES).collect() } else { fitting }
 }
 
 async fn roots(connection: &Connection) -> Result<Vec<Root>, Diagnostic> {
@@ -430,6 +494,22 @@ mod tests {
     fn a_region_does_not_meet_itself() {
         let networks = [("vpc-1".to_owned(), range("10.10.0.0/16"))];
         assert_eq!(overlap(&id(), range("10.10.0.0/16"), &[root("vpc-1", "production")], &networks), None);
+    }
+
+    #[test]
+    fn zones_are_those_that_offer_every_type_of_ours() {
+        let zones = |letters: &str| letters.chars().map(|letter| format!("us-east-1{letter}")).collect::<Vec<_>>();
+        let machine_type = |letters| MachineType {
+            name: "t3.medium".into(),
+            architecture: "amd64".into(),
+            vcpus: 2,
+            memory_mib: 4096,
+            zones: zones(letters),
+            boots_uefi: true,
+        };
+        assert_eq!(default_zones(zones("abcd"), &[machine_type("abcd"), machine_type("acd")]), zones("acd"));
+        assert_eq!(default_zones(zones("abcd"), &[machine_type("a"), machine_type("b")]), zones("abc"));
+        assert_eq!(default_zones(zones("abcd"), &[]), zones("abc"));
     }
 
     #[test]

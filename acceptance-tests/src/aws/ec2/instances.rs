@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::answer::{Answer, Refusal};
 use super::super::moto::Caller;
@@ -69,6 +69,8 @@ pub(crate) struct Instance {
     pub(crate) private_ip: Ipv4Addr,
     pub(crate) public_ip: Option<Ipv4Addr>,
     pub(crate) groups: Vec<String>,
+    /// From when on the public address shows; it comes after the state `running`.
+    pub(crate) public_from: Option<Instant>,
     pub(crate) phase: Phase,
     /// Interfaces that go with the instance.
     pub(crate) interfaces: Vec<String>,
@@ -94,6 +96,7 @@ pub(crate) fn schedule_start(cloud: &Arc<Cloud>, started: InstanceStarted) {
             return;
         }
         instance.phase = Phase::Running;
+        instance.public_from = Some(Instant::now() + cloud.config.timing.public_address_after);
         instance.handed_over = true;
         // Under the lock, so that no termination can be told before the start.
         cloud.host.started(started);
@@ -170,8 +173,9 @@ pub(crate) fn overlay(item: &mut Element, instance: &Instance) {
         item.push(Element::new("networkInterfaceSet"));
         return;
     }
-    // The public address comes with the state `running`, and goes when the instance is stopped.
-    let public = instance.public_ip.filter(|_| !matches!(instance.phase, Phase::Pending | Phase::Stopped));
+    // The public address goes when the instance is stopped.
+    let shows = instance.phase != Phase::Stopped && instance.public_from.is_some_and(|from| from <= Instant::now());
+    let public = instance.public_ip.filter(|_| shows);
     let name = public.map(|ip| public_dns_name(ip, &instance.region)).unwrap_or_default();
     item.set("dnsName", &name);
     match public {

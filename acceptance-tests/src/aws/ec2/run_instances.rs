@@ -9,12 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::answer::{Answer, Refusal};
-use super::super::images::{self, Image, ROOT_DEVICE};
+use super::super::images::{self, Image, ROOT_DEVICE, ROOT_DISK_GIB};
 use super::super::request::Request;
-use super::super::state::TokenUse;
+use super::super::state::{Token, TokenUse};
 use super::super::xml::Element;
 use super::super::{Cloud, caller, visibility};
 use super::instances::{self, Instance, Phase};
+use super::zones;
 use crate::instance_feed::{InstanceStarted, UserData};
 use crate::ledger::Ticket;
 
@@ -24,26 +25,30 @@ const USER_DATA_LIMIT: usize = 16 * 1024;
 const TOKEN_LIFE: Duration = Duration::from_hours(24);
 /// EBS' volume types.
 const VOLUME_TYPES: [&str; 7] = ["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"];
-/// The image's disk.
-const ROOT_DISK_GIB: u32 = 8;
 
 pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str, ticket: &Ticket) -> Result<Answer, Refusal> {
     let fingerprint = request.fingerprint(&["ClientToken"]);
     let token = request.parameters.get("ClientToken").filter(|token| !token.is_empty()).map(str::to_owned);
-    if let Some(token) = &token {
+    // A token is known in one zone, so the same one in another zone makes another instance.
+    let zone = if token.is_some() { zone_asked_for(cloud, request, account).await } else { String::new() };
+    let token = token.map(|token| Token { account: account.to_owned(), region: request.region.clone(), zone, token });
+    if let Some(Token { token, .. }) = &token {
         if token.len() > 64 || !token.is_ascii() {
             return Err(invalid("Invalid value for parameter clientToken: at most 64 ASCII characters"));
         }
-        if let Some(answer) = replay(cloud, request, account, token, &fingerprint).await? {
-            ticket.note("Replayed", true);
-            return Ok(answer);
-        }
+    }
+    if let Some(token) = &token
+        && let Some(answer) = replay(cloud, request, account, token, &fingerprint).await?
+    {
+        ticket.note("Replayed", true);
+        return Ok(answer);
     }
     let user_data = user_data(request)?;
     let image = image(cloud, request)?.clone();
     let count = count(request)?;
     check_type(cloud, request, account, &image).await?;
     let place = Place::check(cloud, request, account, count).await?;
+    zones::check_offered(cloud, request, account, &place.zone).await?;
     check_disks(request)?;
     check_metadata_options(request)?;
     check_quota(cloud, request, account, count)?;
@@ -65,8 +70,7 @@ pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str
     }
     ticket.note("Made", ids.join(","));
     if let Some(token) = token {
-        let key = (account.to_owned(), request.region.clone(), token);
-        cloud.state().tokens.insert(key, TokenUse { fingerprint, instance_ids: ids, at: Instant::now() });
+        cloud.state().tokens.insert(token, TokenUse { fingerprint, instance_ids: ids, at: Instant::now() });
     }
     Ok(answer.replaced(&tree))
 }
@@ -80,11 +84,10 @@ async fn replay(
     cloud: &Cloud,
     request: &Request,
     account: &str,
-    token: &str,
+    token: &Token,
     fingerprint: &str,
 ) -> Result<Option<Answer>, Refusal> {
-    let key = (account.to_owned(), request.region.clone(), token.to_owned());
-    let used = cloud.state().tokens.get(&key).filter(|used| used.at.elapsed() < TOKEN_LIFE).cloned();
+    let used = cloud.state().tokens.get(token).filter(|used| used.at.elapsed() < TOKEN_LIFE).cloned();
     let Some(used) = used else { return Ok(None) };
     if used.fingerprint != fingerprint {
         return Err(Refusal::new(
@@ -96,6 +99,17 @@ async fn replay(
     "RunInstancesResponse".clone_into(&mut reservation.name);
     reservation.attributes = vec![("xmlns".to_owned(), "http://ec2.amazonaws.com/doc/2016-11-15/".to_owned())];
     Ok(Some(Answer::xml(&reservation)))
+}
+
+/// The zone of the subnet that a request names; empty where it names none that is there.
+async fn zone_asked_for(cloud: &Cloud, request: &Request, account: &str) -> String {
+    let interfaces = request.parameters.structures("NetworkInterface");
+    let subnet = interfaces.iter().find_map(|interface| interface.get("SubnetId"));
+    let Some(subnet) = request.parameters.get("SubnetId").or(subnet) else { return String::new() };
+    let found = cloud.moto.ec2(caller(request, account), "DescribeSubnets", &[("SubnetId.1", subnet)]).await;
+    let zone =
+        found.ok().and_then(|found| found.at(&["subnetSet", "item", "availabilityZone"]).map(|zone| zone.text().to_owned()));
+    zone.unwrap_or_default()
 }
 
 fn user_data(request: &Request) -> Result<UserData, Refusal> {
@@ -155,12 +169,22 @@ async fn check_type(cloud: &Cloud, request: &Request, account: &str, image: &Ima
             image.architecture
         )));
     }
+    let modes = described.all("supportedBootModes");
+    let by_uefi = modes.iter().any(|list| list.elements().any(|mode| mode.text() == "uefi"));
+    if image.boot_mode == Some("uefi") && !by_uefi {
+        // EC2's own code for this is not documented; what matters is that the machine is not made.
+        return Err(Refusal::new(
+            "InvalidParameterCombination",
+            format!("The instance type '{name}' does not support the boot mode 'uefi' of the specified AMI."),
+        ));
+    }
     Ok(())
 }
 
 /// Where the instances go.
 struct Place {
     subnet: String,
+    zone: String,
     vpc: String,
     groups: Vec<String>,
 }
@@ -212,7 +236,8 @@ impl Place {
                 ));
             }
         }
-        Ok(Self { subnet: subnet.to_owned(), vpc, groups })
+        let zone = found.text_of("availabilityZone").to_owned();
+        Ok(Self { subnet: subnet.to_owned(), zone, vpc, groups })
     }
 }
 
@@ -334,6 +359,7 @@ fn enter(
         private_ip,
         public_ip,
         groups: place.groups.clone(),
+        public_from: None,
         phase: Phase::Pending,
         interfaces,
         protected: request.parameters.get("DisableApiTermination") == Some("true"),

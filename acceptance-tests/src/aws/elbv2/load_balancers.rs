@@ -7,6 +7,7 @@ use std::time::Instant;
 use ipnet::Ipv4Net;
 
 use super::super::answer::{Answer, Refusal};
+use super::super::ec2::zones::takes_load_balancers;
 use super::super::moto::ELBV2_VERSION;
 use super::super::parameters::Parameters;
 use super::super::request::Request;
@@ -34,6 +35,7 @@ pub(crate) fn canonical_zone(region: &str) -> &'static str {
         "us-east-2" => "ZLMOA37VPKANP",
         "us-west-1" => "Z24FKFUX50B4VW",
         "us-west-2" => "Z18D5FSROUN65G",
+        "eu-west-2" => "ZD4D7Y8KGAS4G",
         "eu-west-1" => "Z2IFOLAFXWLO4F",
         _ => "Z26RNL4JYFTOTI",
     }
@@ -157,7 +159,14 @@ impl Place {
             let item = found.at(&["subnetSet", "item"]).cloned().unwrap_or_default();
             vpcs.insert(item.text_of("vpcId").to_owned());
             ranges.extend(item.text_of("cidrBlock").parse::<Ipv4Net>());
-            if !zones.insert(item.text_of("availabilityZone").to_owned()) {
+            let zone = item.text_of("availabilityZone");
+            if !takes_load_balancers(cloud, zone) {
+                return Err(Refusal::new(
+                    "AvailabilityZoneNotSupported",
+                    format!("Load balancers with type 'network' are not supported in {zone}"),
+                ));
+            }
+            if !zones.insert(zone.to_owned()) {
                 return Err(Refusal::new(
                     "InvalidConfigurationRequest",
                     "A load balancer cannot be attached to multiple subnets in the same Availability Zone",

@@ -10,7 +10,7 @@ use super::super::request::Request;
 use super::super::xml::Element;
 use super::super::{Cloud, caller};
 use super::group::TargetGroup;
-use super::{attributes, check_name, flag, no_target_group, shown, validation};
+use super::{attributes, check_name, done, flag, no_target_group, shown, validation};
 use crate::ledger::Ticket;
 
 const ATTRIBUTES: &[&str] = &[
@@ -166,8 +166,9 @@ pub(crate) async fn delete(cloud: &Cloud, request: &Request, account: &str) -> R
     let arn = request.parameters.get("TargetGroupArn").unwrap_or_default();
     {
         let state = cloud.state();
+        // The action has one error of its own, and that is not the absence.
         if !state.target_groups.contains_key(arn) {
-            return Err(no_target_group(arn));
+            return Ok(done("DeleteTargetGroup"));
         }
         let listeners = state.load_balancers.values().flat_map(|balancer| balancer.listeners.values());
         if listeners.into_iter().any(|listener| listener.target_group == arn) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, LoadBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum,
-    LoadBalancerTypeEnum, ProtocolEnum, TargetDescription, TargetGroup, TargetGroupAttribute, TargetHealthStateEnum,
-    TargetTypeEnum,
+    LoadBalancerTypeEnum, ProtocolEnum, TargetDescription, TargetGroup, TargetGroupAttribute, TargetHealthDescription,
+    TargetHealthStateEnum, TargetTypeEnum,
 };
 use futures_util::future::{try_join, try_join_all};
 
@@ -24,6 +24,8 @@ const CHECK_TIMEOUT: i32 = 5;
 const CHECK_THRESHOLD: i32 = 2;
 /// Seconds that connections to a leaving target may last; 300 by default, which would hold up every replacement.
 const DEREGISTRATION: &str = "30";
+/// That, the time until AWS notices, and something for luck.
+const DRAINED: Duration = Duration::from_secs(120);
 const CREATE_BALANCER: &str = "elasticloadbalancing:CreateLoadBalancer";
 
 /// A port of the load balancer and the port of the targets that it leads to.
@@ -320,7 +322,7 @@ async fn set_targets_of(aws: &Aws, group: &str, machines: &[String]) -> Result<(
     let have: BTreeSet<&str> = health
         .target_health_descriptions()
         .iter()
-        .filter(|target| target.target_health().and_then(|health| health.state()) != Some(&TargetHealthStateEnum::Draining))
+        .filter(|target| !is_draining(target))
         .filter_map(|target| target.target().and_then(|target| target.id()))
         .collect();
     let want: BTreeSet<&str> = machines.iter().map(String::as_str).collect();
@@ -353,7 +355,41 @@ async fn set_targets_of(aws: &Aws, group: &str, machines: &[String]) -> Result<(
         Ok(())
     };
     try_join(register, deregister).await?;
-    Ok(())
+    // Also those that an earlier try took out: whoever asks may terminate them next.
+    let leaving: BTreeSet<&str> = health
+        .target_health_descriptions()
+        .iter()
+        .filter_map(|target| target.target().and_then(|target| target.id()))
+        .filter(|id| !want.contains(id))
+        .collect();
+    if leaving.is_empty() { Ok(()) } else { drained(aws, group, &leaving).await }
+}
+
+fn is_draining(target: &TargetHealthDescription) -> bool {
+    target.target_health().and_then(|health| health.state()) == Some(&TargetHealthStateEnum::Draining)
+}
+
+/// Waits until targets that leave are out: until then the load balancer carries connections to them, and goes on sending some
+/// to those that it has not yet been told of.
+async fn drained(aws: &Aws, group: &str, leaving: &BTreeSet<&str>) -> Result<()> {
+    let client = &aws.clients().elb;
+    let mut pace = Pace::new(DRAINED, Duration::from_secs(5));
+    loop {
+        let health = aws
+            .call(Api::Elb, "elasticloadbalancing:DescribeTargetHealth", format!("the targets of `{group}`"))
+            .send(|| client.describe_target_health().target_group_arn(group).send())
+            .await?;
+        let is_leaving = |target: &&TargetHealthDescription| {
+            target.target().and_then(|target| target.id()).is_some_and(|id| leaving.contains(id))
+        };
+        if !health.target_health_descriptions().iter().any(|target| is_leaving(&target)) {
+            return Ok(());
+        }
+        if !pace.wait().await {
+            tracing::warn!(group, "targets are still draining long after their time; going on");
+            return Ok(());
+        }
+    }
 }
 
 async fn delete(aws: &Aws, arn: &str) -> Result<()> {

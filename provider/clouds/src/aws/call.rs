@@ -76,12 +76,13 @@ pub(super) struct Call<'a> {
     object: String,
     repeatable: bool,
     settling: Option<&'a [&'a str]>,
+    spreading: &'a [&'a str],
 }
 
 impl Aws {
     /// `operation` is AWS' name of the call (`ec2:RunInstances`), `object` what it is about in our words.
     pub(super) fn call(&self, api: Api, operation: &'static str, object: impl Into<String>) -> Call<'_> {
-        Call { aws: self, api, operation, object: object.into(), repeatable: true, settling: None }
+        Call { aws: self, api, operation, object: object.into(), repeatable: true, settling: None, spreading: &[] }
     }
 }
 
@@ -95,6 +96,12 @@ impl<'a> Call<'a> {
     /// What the call names was made just now, so "not found" (or one of these codes) is waited out, for [`SETTLE`].
     pub(super) fn settling(mut self, codes: &'a [&'a str]) -> Self {
         self.settling = Some(codes);
+        self
+    }
+
+    /// What stood in its way was removed just now, so these codes are waited out, for [`SETTLE`].
+    pub(super) fn spreading(mut self, codes: &'a [&'a str]) -> Self {
+        self.spreading = codes;
         self
     }
 
@@ -132,7 +139,8 @@ impl<'a> Call<'a> {
                 Class::Ambiguous => self.repeatable && tries <= retries,
                 Class::Credentials => false,
                 Class::Answer => {
-                    self.settling.is_some_and(|codes| failure.is_not_found() || failure.is(codes)) && started.elapsed() < SETTLE
+                    let settles = self.settling.is_some_and(|codes| failure.is_not_found() || failure.is(codes));
+                    (settles || failure.is(self.spreading)) && started.elapsed() < SETTLE
                 }
             };
             if !again {

@@ -3,12 +3,16 @@
 //! Who reaches a node: its own cluster, everything; the API load balancer, 6443 and 50000 (client addresses are not
 //! preserved, so its members come from its security group); those who may use the Talos API, 50000 directly too, since
 //! an upgrade or a reset must name the very node; the region's ingress load balancer, the two node ports.
+//!
+//! Who reaches the API load balancer: those who may use either API, and each node's public address.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::SecurityGroup;
 use futures_util::future::try_join_all;
+use ipnet::Ipv4Net;
 
 use super::balancer::{self, Port, Wanted};
 use super::call::Pace;
@@ -66,8 +70,8 @@ pub(super) async fn apply(
         let open_nodes = node_rules(spec, &root.id, &id);
         let ingress = spec.region.ingress.as_ref().map(|ingress| ingress.security_group_id.clone());
         tokio::try_join!(
-            firewall::sync(aws, &api, &open_api, about, |_| false),
-            firewall::sync(aws, &nodes, &open_nodes, about, |rule| is_ingress(rule, ingress.as_deref())),
+            open_api_to(aws, &root, &api, &open_api, &spec.kubernetes_api_allowed_cidrs),
+            firewall::sync(aws, &nodes, &open_nodes, about, |have| is_ingress(&have.rule, ingress.as_deref())),
         )?;
         Ok::<_, Error>(id)
     };
@@ -138,9 +142,47 @@ fn node_rules(spec: &ClusterSpec, nodes: &str, api: &str) -> BTreeSet<Rule> {
     let mut rules: BTreeSet<Rule> = Rule::ranges(TALOS, &spec.talos_api_allowed_cidrs).collect();
     rules.insert(Rule::all_of(nodes));
     rules.extend(PORTS.iter().map(|port| Rule::group(port.leads_to, api)));
-    // Nodes also reach the Talos and Kubernetes API by the load balancer's name: from their public addresses, which the
-    // allowed ranges need not hold, so the nodes' group stands for them there.
     rules
+}
+
+/// Who may use the API load balancer. Nodes that stand are let in before any range is shut, and left in.
+async fn open_api_to(aws: &Aws, root: &Root, api: &SecurityGroup, open: &BTreeSet<Rule>, ranges: &[Ipv4Net]) -> Result<()> {
+    let addresses: Vec<Ipv4Addr> =
+        machines::list(aws, &root.id, FRESH).await?.into_iter().filter_map(|machine| machine.public_ip).collect();
+    let nodes = node_ways(ranges, &addresses);
+    // EC2 takes a range once, and one that the user names is the user's from now on.
+    let standing = firewall::rules(api);
+    let named: Vec<&Standing> = standing.iter().filter(|have| have.is_of_node() && open.contains(&have.rule)).collect();
+    let id = api.group_id().unwrap_or_default();
+    firewall::close(aws, id, &named).await?;
+    let api = if named.is_empty() { None } else { firewall::by_id(aws, id, FRESH).await? }.unwrap_or_else(|| api.clone());
+    let all = open.union(&nodes).cloned().collect();
+    let about = |rule: &Rule| if open.contains(rule) { about(rule) } else { firewall::NODE };
+    firewall::sync(aws, &api, &all, about, Standing::is_of_node).await
+}
+
+/// Nodes reach the API load balancer by its public name, so from their public addresses, which a rule with their group for its
+/// source does not hold (EC2 user guide, "Security group rules": it stands for private addresses).
+pub(super) async fn allow_nodes(aws: &Aws, cluster: &ClusterState, addresses: &[Ipv4Addr]) -> Result<()> {
+    let id = cluster.api_security_group_id.as_str();
+    let Some(api) = firewall::by_id(aws, id, FRESH).await? else {
+        return Err(Error::NotFound {
+            object: format!("security group `{id}` of the API load balancer"),
+            message: "it was there a moment ago: plan again".to_owned(),
+        });
+    };
+    let wanted = node_ways(&firewall::ranges_of(&api, KUBERNETES), addresses);
+    firewall::sync(aws, &api, &wanted, |_| firewall::NODE, |have| !have.is_of_node()).await
+}
+
+/// Ways in for nodes that no range of the user's lets in.
+fn node_ways(open: &[Ipv4Net], addresses: &[Ipv4Addr]) -> BTreeSet<Rule> {
+    let shut: Vec<Ipv4Net> = addresses
+        .iter()
+        .filter(|address| !open.iter().any(|range| range.contains(*address)))
+        .map(|a| Ipv4Net::from(*a))
+        .collect();
+    Rule::ranges(KUBERNETES, &shut).collect()
 }
 
 fn about(rule: &Rule) -> &'static str {
@@ -175,7 +217,7 @@ pub(super) async fn allow_ingress(aws: &Aws, cluster: &ClusterState, region: &Re
     };
     let rules: BTreeSet<Rule> = INGRESS.iter().map(|port| Rule::group(*port, &ingress.security_group_id)).collect();
     if allow {
-        firewall::sync(aws, &nodes, &rules, about, |_| true).await
+        firewall::sync(aws, &nodes, &rules, about, |_: &Standing| true).await
     } else {
         let standing = firewall::rules(&nodes);
         let open: Vec<&Standing> = standing.iter().filter(|have| rules.contains(&have.rule)).collect();
@@ -331,4 +373,18 @@ async fn pass(aws: &Aws, root: &Root) -> Result<bool> {
     }))
     .await?;
     Ok(gone.into_iter().all(|gone| gone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_have_ways_of_their_own_where_no_range_lets_them_in() {
+        let ranges = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Ipv4Net>>();
+        let nodes = ["203.0.113.7".parse().unwrap(), "198.51.100.9".parse().unwrap()];
+        assert_eq!(node_ways(&ranges(&["0.0.0.0/0"]), &nodes), BTreeSet::new());
+        let ways: Vec<Rule> = node_ways(&ranges(&["198.51.100.0/24"]), &nodes).into_iter().collect();
+        assert_eq!(ways, Rule::ranges(KUBERNETES, &ranges(&["203.0.113.7/32"])).collect::<Vec<_>>());
+    }
 }

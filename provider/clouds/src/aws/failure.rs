@@ -75,34 +75,52 @@ const TRANSIENT: &[&str] = &[
     "ConcurrentModification",
 ];
 
-/// Codes by which AWS refuses for who we are.
-const DENIED: &[&str] = &[
-    "UnauthorizedOperation",
-    "AccessDenied",
-    "AccessDeniedException",
-    "AllAccessDisabled",
-    "AuthFailure",
-    "Blocked",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "InvalidToken",
-    "MissingAuthenticationToken",
-    "NotAuthorized",
-    "OptInRequired",
-    "PendingVerification",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
+/// Codes by which AWS refuses for want of permission.
+const DENIED: &[&str] = &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "NotAuthorized"];
+
+/// Codes by which AWS refuses the credentials themselves, and what mends it.
+const CREDENTIALS: &[(&[&str], &str)] = &[
+    (
+        &["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"],
+        "AWS takes requests only within minutes of their signature's time: set this machine's clock.",
+    ),
+    (
+        &["ExpiredToken", "ExpiredTokenException"],
+        "The session of these credentials has ended: log in again (for SSO, `aws sso login`), or have the role last longer.",
+    ),
+    (
+        &["SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature"],
+        "Either the secret key is not the one of this access key id, or this machine's clock is wrong, or a proxy on the way \
+         changes requests.",
+    ),
+    (
+        &[
+            "AuthFailure",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidToken",
+            "MissingAuthenticationToken",
+            "UnrecognizedClientException",
+        ],
+        "AWS does not know these credentials: they were deleted or switched off, or belong to another partition, or this region \
+         is one that the account has not switched on. Use others, or switch the region on.",
+    ),
+    (
+        &["PendingVerification"],
+        "AWS is still checking this new account for this region; it writes a mail when it is done, within four hours as a rule.",
+    ),
+    (
+        &["OptInRequired", "SubscriptionRequiredException"],
+        "The account has not switched on this service or region: do so in the AWS console, then wait some minutes.",
+    ),
+    (&["Blocked"], "AWS has blocked the account: ask AWS Support why."),
 ];
 
+/// Codes of machines that are not to be had: now, or in that zone at all.
+const CAPACITY: &[&str] = &["InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientCapacity", "Unsupported"];
+
 /// Codes of a used-up quota that do not say so by their form.
-const QUOTA: &[&str] =
-    &["InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientFreeAddressesInSubnet", "LimitExceeded"];
+const QUOTA: &[&str] = &["InsufficientFreeAddressesInSubnet", "LimitExceeded"];
 
 impl Failure {
     pub(super) fn new<E>(operation: &'static str, object: &str, error: &SdkError<E, HttpResponse>) -> Self
@@ -165,6 +183,12 @@ impl From<Failure> for Error {
         if class == Class::Credentials {
             return Self::MissingCredentials { cloud: "aws", looked_in, message };
         }
+        if CAPACITY.contains(&code.as_str()) {
+            return Self::Capacity { operation, object, message: format!("{code}: {message}") };
+        }
+        if let Some((_, remedy)) = CREDENTIALS.iter().find(|(codes, _)| codes.contains(&code.as_str())) {
+            return Self::Credentials { operation, object, message: format!("{code}: {message}"), remedy };
+        }
         if is_quota(&code) {
             return Self::Quota { operation, object, message: format!("{code}: {message}") };
         }
@@ -183,19 +207,19 @@ impl From<Failure> for Error {
 fn classify(code: &str, status: u16) -> Class {
     if THROTTLING.contains(&code) || status == 429 {
         Class::Throttled
-    } else if TRANSIENT.contains(&code) || (status >= 500 && !is_quota(code)) {
+    } else if TRANSIENT.contains(&code) || (status >= 500 && !is_quota(code) && !CAPACITY.contains(&code)) {
         Class::Ambiguous
     } else {
         Class::Answer
     }
 }
 
-/// EC2 names quotas `…LimitExceeded`, load balancing and Route 53 `TooMany…`. EC2 answers a lack of capacity with
-/// status 500, which is no reason to ask again.
+/// EC2 names quotas `…LimitExceeded`, load balancing and Route 53 `TooMany…` (but for tags, of which no quota makes more).
+/// EC2 answers a lack of capacity with status 500, which is no reason to ask again.
 fn is_quota(code: &str) -> bool {
     QUOTA.contains(&code)
         || (code.ends_with("LimitExceeded") && !THROTTLING.contains(&code))
-        || (code.starts_with("TooMany") && !THROTTLING.contains(&code))
+        || (code.starts_with("TooMany") && code != "TooManyTags" && !THROTTLING.contains(&code))
         || code.starts_with("MaxSpotInstanceCountExceeded")
 }
 
@@ -259,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_quota_keeps_the_clouds_own_words() {
-        for code in ["VcpuLimitExceeded", "InstanceLimitExceeded", "InsufficientInstanceCapacity", "TooManyTargetGroups"] {
+        for code in ["VcpuLimitExceeded", "InstanceLimitExceeded", "InsufficientFreeAddressesInSubnet", "TooManyTargetGroups"] {
             let error = answered(code);
             assert!(matches!(error, Error::Quota { .. }), "{code}: {error:?}");
             assert!(error.to_string().contains("current limit of 8"), "{error}");
@@ -276,9 +300,29 @@ mod tests {
 
     #[test]
     fn a_refusal_is_denied() {
-        for code in ["UnauthorizedOperation", "AccessDenied", "ExpiredToken", "InvalidClientTokenId"] {
+        for code in ["UnauthorizedOperation", "AccessDenied"] {
             assert!(matches!(answered(code), Error::Denied { .. }), "{code}");
         }
+    }
+
+    #[test]
+    fn what_no_permission_and_no_quota_mends_is_told_apart() {
+        for (code, word) in [
+            ("RequestExpired", "clock"),
+            ("RequestTimeTooSkewed", "clock"),
+            ("SignatureDoesNotMatch", "secret key"),
+            ("ExpiredToken", "log in again"),
+            ("InvalidClientTokenId", "does not know"),
+            ("PendingVerification", "still checking"),
+            ("OptInRequired", "switched on"),
+        ] {
+            let Error::Credentials { remedy, .. } = answered(code) else { panic!("{code}") };
+            assert!(remedy.contains(word), "{code}: {remedy}");
+        }
+        for code in ["InsufficientInstanceCapacity", "Unsupported"] {
+            assert!(matches!(answered(code), Error::Capacity { .. }), "{code}");
+        }
+        assert!(matches!(answered("TooManyTags"), Error::Api { .. }));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::{Error, Result};
 
 /// Descriptions of our rules begin with it: rules of others (a cloud controller's, a person's) are left alone.
 const MARK: &str = "inferadb: ";
+/// Describes the ways in of single nodes, which come and go with them and are in no list of the user's.
+pub(super) const NODE: &str = "a node by its public address";
 
 /// Where a rule lets in from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +79,11 @@ impl Standing {
     fn is_ours(&self) -> bool {
         self.description.as_deref().is_some_and(|text| text.starts_with(MARK))
     }
+
+    /// The way in of a single node.
+    pub(super) fn is_of_node(&self) -> bool {
+        self.description.as_deref().and_then(|text| text.strip_prefix(MARK)) == Some(NODE)
+    }
 }
 
 /// What stands in a group.
@@ -110,10 +117,11 @@ pub(super) fn rules(group: &SecurityGroup) -> Vec<Standing> {
     all
 }
 
-/// Ranges that a port is open to, sorted.
+/// Ranges that a port is open to, sorted; single nodes left out.
 pub(super) fn ranges_of(group: &SecurityGroup, port: u16) -> Vec<Ipv4Net> {
     let ranges: BTreeSet<Ipv4Net> = rules(group)
         .into_iter()
+        .filter(|standing| !standing.is_of_node())
         .filter_map(|standing| match standing.rule.source {
             Source::Range(range) if standing.rule.port == Some(port) => Some(range),
             _ => None,
@@ -174,13 +182,13 @@ pub(super) async fn sync(
     group: &SecurityGroup,
     wanted: &BTreeSet<Rule>,
     about: impl Fn(&Rule) -> &'static str,
-    keep: impl Fn(&Rule) -> bool,
+    keep: impl Fn(&Standing) -> bool,
 ) -> Result<()> {
     let id = group.group_id().unwrap_or_default();
     let found = rules(group);
     let missing: Vec<&Rule> = wanted.iter().filter(|rule| !found.iter().any(|have| have.rule == **rule)).collect();
     let surplus: Vec<&Standing> =
-        found.iter().filter(|have| have.is_ours() && !wanted.contains(&have.rule) && !keep(&have.rule)).collect();
+        found.iter().filter(|have| have.is_ours() && !wanted.contains(&have.rule) && !keep(have)).collect();
     let client = &aws.clients().ec2;
     let object = format!("security group `{id}`");
     if !missing.is_empty() {
@@ -262,6 +270,18 @@ mod tests {
         let read = rules(&group.build());
         assert!(read.iter().all(Standing::is_ours));
         assert_eq!(read.into_iter().map(|standing| standing.rule).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn the_way_in_of_a_node_is_no_range_of_the_users() {
+        let range = |text: &str| Rule { port: Some(6443), source: Source::Range(text.parse().unwrap()) };
+        let about = format!("{MARK}{NODE}");
+        let group = SecurityGroup::builder()
+            .ip_permissions(range("203.0.113.7/32").permission(Some(&about)))
+            .ip_permissions(range("198.51.100.0/24").permission(Some("inferadb: Kubernetes API")))
+            .build();
+        assert_eq!(ranges_of(&group, 6443), ["198.51.100.0/24".parse::<Ipv4Net>().unwrap()]);
+        assert_eq!(rules(&group).iter().filter(|have| have.is_of_node()).count(), 1);
     }
 
     #[test]

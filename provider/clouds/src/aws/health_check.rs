@@ -4,15 +4,20 @@
 //! would be judged by its secondary (Route 53 API reference, `HealthCheckConfig$FullyQualifiedDomainName`). Route 53 sends
 //! that name as SNI and Host, so what answers behind the load balancer must serve the path for any host.
 
+use aws_sdk_route53::operation::change_tags_for_resource::builders::ChangeTagsForResourceFluentBuilder;
 use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, HealthCheckType, TagResourceType};
 
 use super::call::Api;
 use super::dns::bare;
 use super::inventory::pages;
-use super::{Aws, naming, tags};
+use super::tags::{self, Tags};
+use super::{Aws, naming};
 use crate::{Error, HealthCheckSpec, RegionSpec, Result, Root};
 
 const HTTPS: i32 = 443;
+/// Tags that a health check can have (Route 53 developer guide, "Naming and tagging health checks"), and that one
+/// `ChangeTagsForResource` takes.
+const MOST_TAGS: usize = 10;
 /// Names for health checks that may have been used up: Route 53 never takes a deleted one's reference again.
 const REFERENCES: u32 = 20;
 
@@ -68,16 +73,59 @@ pub(super) async fn ensure(aws: &Aws, spec: &RegionSpec, root: &Root, wanted: &H
         create(aws, root, wanted, address, &object).await?
     };
     // Health checks cannot be tagged while they are made.
-    let mut named = tags::common(&spec.scope, &super::region::display(&spec.scope), &spec.tags);
-    named.insert(tags::NAME.to_owned(), spec.scope.region.clone());
+    let wanted = wanted_tags(spec);
+    let found = standing_tags(aws, &id, &object).await?;
+    let set: Tags =
+        wanted.iter().filter(|(key, value)| found.get(*key) != Some(value)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let gone: Vec<String> = found.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+    // Those that go make room for those that come.
+    if !gone.is_empty() {
+        change_tags(aws, &id, &object, |request| request.set_remove_tag_keys(Some(gone.clone()))).await?;
+    }
+    if !set.is_empty() {
+        change_tags(aws, &id, &object, |request| request.set_add_tags(Some(tags::route53(&set)))).await?;
+    }
+    Ok(id)
+}
+
+/// Ours, and of the user's the first that there is room for.
+fn wanted_tags(spec: &RegionSpec) -> Tags {
+    let mut wanted = tags::common(&spec.scope, &super::region::display(&spec.scope), &Tags::new());
+    wanted.insert(tags::NAME.to_owned(), spec.scope.region.clone());
+    for (key, value) in &spec.tags {
+        if wanted.len() < MOST_TAGS {
+            wanted.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    wanted
+}
+
+async fn standing_tags(aws: &Aws, id: &str, object: &str) -> Result<Tags> {
+    let client = &aws.clients().route53;
+    let answer = aws
+        .call(Api::Route53, "route53:ListTagsForResource", object)
+        .settling(&[])
+        .send(|| client.list_tags_for_resource().resource_type(TagResourceType::Healthcheck).resource_id(id).send())
+        .await?;
+    let found = answer.resource_tag_set().map(aws_sdk_route53::types::ResourceTagSet::tags).unwrap_or_default();
+    Ok(found.iter().map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned())).collect())
+}
+
+async fn change_tags(
+    aws: &Aws,
+    id: &str,
+    object: &str,
+    change: impl Fn(ChangeTagsForResourceFluentBuilder) -> ChangeTagsForResourceFluentBuilder + Send + Sync,
+) -> Result<()> {
+    let client = &aws.clients().route53;
     aws.call(Api::Route53, "route53:ChangeTagsForResource", object)
         .settling(&[])
         .send(|| {
-            let request = client.change_tags_for_resource().resource_type(TagResourceType::Healthcheck).resource_id(&id);
-            request.set_add_tags(Some(tags::route53(&named))).send()
+            let request = client.change_tags_for_resource().resource_type(TagResourceType::Healthcheck).resource_id(id);
+            change(request).send()
         })
         .await?;
-    Ok(id)
+    Ok(())
 }
 
 fn checks_as(config: &HealthCheckConfig, wanted: &HealthCheckSpec, address: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Images and machine types.
 
 use aws_sdk_ec2::types::{
-    ArchitectureType, ArchitectureValues, Filter, ImageState, InstanceType, InstanceTypeInfo, LocationType, MemoryInfo,
-    ProcessorInfo, VCpuInfo,
+    ArchitectureType, ArchitectureValues, BootModeType, BootModeValues, Filter, ImageState, InstanceType, InstanceTypeInfo,
+    LocationType, MemoryInfo, ProcessorInfo, VCpuInfo,
 };
 
 use super::Aws;
@@ -26,7 +26,8 @@ async fn official(aws: &Aws, version: &str, architecture: &str) -> Result<Image>
     let answer = aws
         .call(Api::Ec2, "ec2:DescribeImages", format!("image `{name}`"))
         .send(|| {
-            let request = client.describe_images().owners(TALOS_OWNER);
+            // AWS deprecates a public image two years after it was made; it boots as before.
+            let request = client.describe_images().owners(TALOS_OWNER).include_deprecated(true);
             request.filters(Filter::builder().name("name").values(&name).build()).send()
         })
         .await?;
@@ -45,7 +46,8 @@ async fn official(aws: &Aws, version: &str, architecture: &str) -> Result<Image>
         });
     };
     remember(aws, image).await;
-    Ok(Image { id: image.image_id().unwrap_or_default().to_owned(), name, architecture: architecture.to_owned() })
+    let id = image.image_id().unwrap_or_default().to_owned();
+    Ok(Image { id, name, architecture: architecture.to_owned(), needs_uefi: needs_uefi(image) })
 }
 
 async fn given(aws: &Aws, id: &str, architecture: &str) -> Result<Image> {
@@ -68,7 +70,11 @@ async fn given(aws: &Aws, id: &str, architecture: &str) -> Result<Image> {
         });
     }
     let name = image.name().unwrap_or_default().to_owned();
-    Ok(Image { id: id.to_owned(), name, architecture: found.to_owned() })
+    Ok(Image { id: id.to_owned(), name, architecture: found.to_owned(), needs_uefi: needs_uefi(&image) })
+}
+
+fn needs_uefi(image: &aws_sdk_ec2::types::Image) -> bool {
+    image.boot_mode() == Some(&BootModeValues::Uefi)
 }
 
 async fn describe(aws: &Aws, id: &str) -> Result<aws_sdk_ec2::types::Image> {
@@ -143,6 +149,8 @@ fn described(name: &str, info: &InstanceTypeInfo, zones: Vec<String>) -> Machine
         vcpus: info.v_cpu_info().and_then(VCpuInfo::default_v_cpus).and_then(|n| n.try_into().ok()).unwrap_or(0),
         memory_mib: info.memory_info().and_then(MemoryInfo::size_in_mib).and_then(|n| n.try_into().ok()).unwrap_or(0),
         zones,
+        // Where EC2 does not tell, nothing is held against the type.
+        boots_uefi: info.supported_boot_modes().is_empty() || info.supported_boot_modes().contains(&BootModeType::Uefi),
     }
 }
 

@@ -53,9 +53,13 @@ fn rules(ages: Ages) -> std::result::Result<Vec<LifecycleRule>, aws_sdk_s3::erro
     Ok(all)
 }
 
-/// Rules of others may stand beside ours; those that are on are read all.
+fn is_ours(rule: &LifecycleRule) -> bool {
+    rule.id().is_some_and(|id| [KEEP, ARCHIVE, EXPIRE].contains(&id))
+}
+
+/// What our rules say. Rules of others may stand beside them, and are theirs.
 fn ages(rules: &[LifecycleRule]) -> Ages {
-    let on = || rules.iter().filter(|rule| rule.status() == &ExpirationStatus::Enabled);
+    let on = || rules.iter().filter(|rule| is_ours(rule) && rule.status() == &ExpirationStatus::Enabled);
     let number = |days: i32| u32::try_from(days).ok();
     Ages {
         noncurrent: on().find_map(|r| r.noncurrent_version_expiration()?.noncurrent_days().and_then(number)),
@@ -100,9 +104,8 @@ pub(super) async fn ensure(aws: &Aws, region: &str, bucket: &str, wanted: Ages) 
         code: String::new(),
         message: error.to_string(),
     };
-    let ours = |rule: &LifecycleRule| rule.id().is_some_and(|id| [KEEP, ARCHIVE, EXPIRE].contains(&id));
     let mut all = rules(wanted).map_err(built)?;
-    all.extend(found.into_iter().filter(|rule| !ours(rule)));
+    all.extend(found.into_iter().filter(|rule| !is_ours(rule)));
     let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(all)).build().map_err(built)?;
     aws.call(Api::S3, "s3:PutLifecycleConfiguration", object.as_str())
         .settling(&[])
@@ -133,5 +136,15 @@ mod tests {
         ] {
             assert_eq!(ages(&rules(wanted).unwrap()), wanted);
         }
+    }
+
+    #[test]
+    fn a_rule_of_somebody_elses_says_nothing_of_ours() {
+        let days = |days| LifecycleExpiration::builder().days(days).build();
+        let theirs = || rule("logs").expiration(days(3)).build().unwrap();
+        let wanted = Ages { noncurrent: Some(7), abort_incomplete: Some(1), ..Ages::default() };
+        let all: Vec<LifecycleRule> = std::iter::once(theirs()).chain(rules(wanted).unwrap()).collect();
+        assert_eq!(ages(&all), wanted);
+        assert_eq!(ages(&[theirs()]), Ages::default());
     }
 }

@@ -7,9 +7,10 @@ use aws_sdk_ec2::types::{
     InstanceMetadataOptionsRequest, InstanceMetadataTagsState, InstanceStateName, InstanceType, ResourceType, VolumeType,
 };
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::call::{Api, Pace, SETTLE};
-use super::inventory::FRESH;
+use super::inventory::{FRESH, SHARED};
 use super::tags::{self, Tags};
 use super::{Aws, images, naming, roots, user_data};
 use crate::{ClusterState, Error, Kind, Machine, MachineRole, MachineSpec, MachineStatus, Result, Root, Scope};
@@ -80,7 +81,9 @@ pub(super) async fn list(aws: &Aws, root_id: &str, age: Duration) -> Result<Vec<
 /// Makes one machine, or finds the one that an earlier try has made, and waits until it runs.
 pub(super) async fn create(aws: &Aws, scope: &Scope, cluster: &str, state: &ClusterState, spec: &MachineSpec) -> Result<Machine> {
     let name = tags::machine_name(spec.role, &spec.pool, spec.index);
-    let object = format!("machine `{name}` of cluster `{cluster}`");
+    let zone = aws.subnets(SHARED).await?.iter().find(|subnet| subnet.subnet_id() == Some(spec.subnet_id.as_str())).cloned();
+    let zone = zone.and_then(|subnet| subnet.availability_zone).unwrap_or_default();
+    let object = format!("machine `{name}` of cluster `{cluster}` (a `{}` in `{zone}`)", spec.machine_type);
     let standing = of_cluster(aws, scope, cluster, FRESH).await?.into_iter().find(|machine| {
         (machine.role, &machine.pool, machine.index) == (spec.role, &spec.pool, spec.index)
             && machine.status != MachineStatus::Terminated
@@ -246,7 +249,9 @@ async fn by_token(aws: &Aws, token: &str, id: Option<&str>, object: &str) -> Res
                 .call(Api::Ec2, "ec2:DescribeInstances", object)
                 .send(|| client.describe_instances().filters(filter.clone()).send())
                 .await?;
-            answer.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances).next().cloned()
+            // A token stands for an instance a zone, so there may be several: the one that lives is the machine.
+            let all = answer.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
+            all.min_by_key(|instance| status(instance) == MachineStatus::Terminated).cloned()
         };
         if found.is_some() || !pace.wait().await {
             return Ok(found);
@@ -254,13 +259,29 @@ async fn by_token(aws: &Aws, token: &str, id: Option<&str>, object: &str) -> Res
     }
 }
 
+/// Whether instances of that subnet are given public addresses.
+async fn gives_public_addresses(aws: &Aws, subnet: Option<&str>) -> Result<bool> {
+    let subnets = aws.subnets(SHARED).await?;
+    Ok(subnets.iter().any(|found| found.subnet_id() == subnet && found.map_public_ip_on_launch() == Some(true)))
+}
+
 async fn wait_running(aws: &Aws, id: &str, object: &str) -> Result<Machine> {
     let mut pace = Pace::new(RUNNING, Duration::from_secs(3));
+    let mut runs_since = None;
     loop {
         let all = aws.instances(FRESH).await?;
         if let Some(instance) = all.iter().find(|instance| instance.instance_id() == Some(id)) {
             match (status(instance), machine(instance)) {
-                (MachineStatus::Running, Some(machine)) if machine.private_ip.is_some() => return Ok(machine),
+                (MachineStatus::Running, Some(machine)) if machine.private_ip.is_some() => {
+                    // The public address may show later than the state. One that ran before its subnet gave any has none.
+                    let since: Instant = *runs_since.get_or_insert_with(Instant::now);
+                    if machine.public_ip.is_some()
+                        || since.elapsed() > SETTLE
+                        || !gives_public_addresses(aws, instance.subnet_id()).await?
+                    {
+                        return Ok(machine);
+                    }
+                }
                 (MachineStatus::Terminated, _) => return Err(ended(instance, object)),
                 (MachineStatus::Stopped, _) => start(aws, id, object).await?,
                 _ => {}
@@ -294,8 +315,10 @@ fn ended(instance: &Instance, object: &str) -> Error {
     let message = reason.and_then(|reason| reason.message()).unwrap_or("EC2 gives no reason").to_owned();
     let id = instance.instance_id().unwrap_or_default();
     let object = format!("{object} (`{id}`)");
-    let short = ["InsufficientInstanceCapacity", "VolumeLimitExceeded", "InstanceLimitExceeded", "InsufficientFreeAddresses"];
-    if short.iter().any(|word| code.contains(word)) {
+    let short = ["VolumeLimitExceeded", "InstanceLimitExceeded", "InsufficientFreeAddresses"];
+    if code.contains("InsufficientInstanceCapacity") {
+        Error::Capacity { operation: RUN, object, message: format!("{code}: {message}") }
+    } else if short.iter().any(|word| code.contains(word)) {
         Error::Quota { operation: RUN, object, message: format!("{code}: {message}") }
     } else {
         Error::Api { operation: RUN, object, code: code.to_owned(), message: format!("it was terminated: {message}") }

@@ -19,6 +19,7 @@ mod failure;
 mod firewall;
 mod health_check;
 mod images;
+mod interfaces;
 mod inventory;
 mod lifecycle;
 mod machines;
@@ -37,6 +38,7 @@ mod vpc;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
@@ -80,6 +82,9 @@ struct Inner {
     /// Root device name by image id.
     root_devices: Mutex<HashMap<String, String>>,
 }
+
+/// Between the two looks that are needed to believe that a root is gone.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Whose credentials they are.
 #[derive(Clone, Debug)]
@@ -284,6 +289,10 @@ impl Cloud for Aws {
         balancer::set_targets(self, target_group_ids, machine_ids).await
     }
 
+    async fn allow_nodes(&self, cluster: &ClusterState, addresses: &[std::net::Ipv4Addr]) -> Result<()> {
+        cluster::allow_nodes(self, cluster, addresses).await
+    }
+
     async fn allow_ingress(&self, cluster: &ClusterState, region: &RegionState, allow: bool) -> Result<()> {
         cluster::allow_ingress(self, cluster, region, allow).await
     }
@@ -313,7 +322,13 @@ impl Cloud for Aws {
 ///
 /// [`Error::ClaimMismatch`] where another claim stands on it.
 async fn claimed(aws: &Aws, kind: Kind, id: &str, claim: &Claim) -> Result<Option<Root>> {
-    let Some(root) = roots::one(aws, kind, id, FRESH).await? else { return Ok(None) };
+    let mut found = roots::one(aws, kind, id, FRESH).await?;
+    if found.is_none() {
+        // One read may be older than the one that saw it; two in a row that show nothing are believed.
+        tokio::time::sleep(SECOND_LOOK).await;
+        found = roots::one(aws, kind, id, FRESH).await?;
+    }
+    let Some(root) = found else { return Ok(None) };
     if root.claim.as_ref() == Some(claim) { Ok(Some(root)) } else { Err(mismatch(&root)) }
 }
 

@@ -8,19 +8,22 @@ use aws_sdk_ec2::types::SecurityGroup;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
 use futures_util::future::try_join;
 use ipnet::Ipv4Net;
+use tokio::time::Instant;
 
 use super::balancer::{self, Port, Wanted};
 use super::call::Pace;
 use super::firewall::{self, Rule};
 use super::inventory::FRESH;
 use super::network::{self, Parts};
-use super::{Aws, claimed, dns, naming, roots, routes, tags, vpc};
+use super::{Aws, claimed, dns, interfaces, naming, roots, routes, tags, vpc};
 use crate::{Claim, Error, IngressState, Kind, Observer, RegionSpec, RegionState, Result, Root, Scope};
 
 /// The ingress load balancer's ports and the workers' node ports behind them.
 const PORTS: [Port; 2] = [Port { listens: 80, leads_to: 30080 }, Port { listens: 443, leads_to: 30443 }];
 /// Load balancers leave their network interfaces for minutes; this is enough for the slowest.
 pub(super) const REMOVAL: Duration = Duration::from_mins(20);
+/// What is not ours and still stands in the network after this goes only if somebody removes it.
+const OTHERS: Duration = Duration::from_mins(5);
 
 /// How a region's objects are called in consoles.
 pub(super) fn display(scope: &Scope) -> String {
@@ -281,13 +284,20 @@ fn network_drift(root: &Root, parts: &Parts, (support, host_names): (bool, bool)
 /// Removes a region, pass by pass: what is still in use is tried again until nothing is left.
 pub(super) async fn delete(aws: &Aws, id: &str, claim: &Claim) -> Result<()> {
     let mut pace = Pace::new(REMOVAL, Duration::from_secs(10));
+    let begun = Instant::now();
     loop {
         let Some(root) = claimed(aws, Kind::Region, id, claim).await? else { return Ok(()) };
         refuse_clusters(aws, &root).await?;
         if pass(aws, &root).await? && vpc::remove(aws, &root.id).await? {
             return Ok(());
         }
-        if !pace.wait().await {
+        let in_time = pace.wait().await;
+        if begun.elapsed() > OTHERS
+            && let Some(left) = interfaces::left_by_others(aws, id).await?
+        {
+            return Err(Error::NotEmpty { object: format!("network `{id}`"), message: left });
+        }
+        if !in_time {
             return Err(Error::NotInTime {
                 object: format!("network `{id}`"),
                 awaited: "empty (something that is not ours may stand in it)",

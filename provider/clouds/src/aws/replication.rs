@@ -22,6 +22,7 @@ use crate::{Error, ReplicaSpec, ReplicaState, Result};
 const KIND: &str = "backup-replica";
 const RULE: &str = "inferadb-replica";
 const POLICY: &str = "replicate";
+const PUT: &str = "s3:PutReplicationConfiguration";
 
 /// Role names are unique in the account and at most 64 characters long.
 fn role_name(source: &str) -> String {
@@ -138,15 +139,13 @@ async fn ensure_role(aws: &Aws, source: &str, all: &Tags) -> Result<String> {
     let client = &aws.clients().iam;
     let name = role_name(source);
     let object = format!("role `{name}`");
-    let account = aws.identity().await?.account.clone();
+    // As in S3's user guide, without conditions: what S3 sends along when it takes up the role is nowhere promised.
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
             "Principal": { "Service": "s3.amazonaws.com" },
             "Action": "sts:AssumeRole",
-            // S3 acts for this account only.
-            "Condition": { "StringEquals": { "aws:SourceAccount": account } },
         }],
     })
     .to_string();
@@ -217,35 +216,82 @@ async fn write_policy(aws: &Aws, source: &str, replicas: &[&str]) -> Result<()> 
 }
 
 async fn write_rule(aws: &Aws, source: &str, replica: &str, role: &str) -> Result<()> {
-    if let Some((standing, by)) = rule(aws, source).await?
-        && standing == replica
-        && by == role
-    {
-        return Ok(());
+    let standing = configuration(aws, source).await?;
+    let theirs = others(standing.as_ref());
+    if let Some(standing) = &standing {
+        if destination(standing) == Some(replica) && standing.role() == role {
+            return Ok(());
+        }
+        if !theirs.is_empty() && standing.role() != role {
+            return Err(other_role(source, standing));
+        }
     }
-    let client = &aws.clients().s3;
-    let object = format!("the replication of bucket `{source}`");
     let partition = &aws.identity().await?.partition;
-    let built = || -> std::result::Result<ReplicationConfiguration, aws_sdk_s3::error::BuildError> {
-        let markers = DeleteMarkerReplication::builder().status(DeleteMarkerReplicationStatus::Enabled).build();
-        let copy = ReplicationRule::builder()
-            .id(RULE)
-            // With a filter and a priority it is the second version of the rules, which can replicate delete markers.
-            .priority(1)
-            .filter(ReplicationRuleFilter::builder().prefix("").build())
-            .status(ReplicationRuleStatus::Enabled)
-            .delete_marker_replication(markers)
-            .destination(Destination::builder().bucket(format!("arn:{partition}:s3:::{replica}")).build()?)
-            .build()?;
-        ReplicationConfiguration::builder().role(role).rules(copy).build()
-    };
-    let configuration = built().map_err(|error| Error::Api {
-        operation: "s3:PutReplicationConfiguration",
-        object: object.clone(),
+    let destination = format!("arn:{partition}:s3:::{replica}");
+    let built = our_rule(&destination, &theirs).and_then(|ours| with_rules(role, theirs, Some(ours)));
+    put(aws, source, &built.map_err(|error| unbuilt(source, &error))?).await
+}
+
+/// A bucket has one role for all its rules, and ours may write to our replica only.
+fn other_role(source: &str, standing: &ReplicationConfiguration) -> Error {
+    let rules: Vec<String> = others(Some(standing)).iter().map(|rule| format!("`{}`", rule.id().unwrap_or_default())).collect();
+    Error::Foreign {
+        object: format!("the replication of bucket `{source}`"),
+        message: format!(
+            "its rules {} work by role `{}`, and a bucket has one role for all its rules: remove them, or do without `replica`",
+            rules.join(", "),
+            standing.role()
+        ),
+    }
+}
+
+fn is_our_rule(rule: &ReplicationRule) -> bool {
+    rule.id() == Some(RULE)
+}
+
+/// Rules that somebody else has set.
+fn others(standing: Option<&ReplicationConfiguration>) -> Vec<ReplicationRule> {
+    let rules = standing.map(ReplicationConfiguration::rules).unwrap_or_default();
+    rules.iter().filter(|rule| !is_our_rule(rule)).cloned().collect()
+}
+
+fn our_rule(
+    destination: &str,
+    theirs: &[ReplicationRule],
+) -> std::result::Result<ReplicationRule, aws_sdk_s3::error::BuildError> {
+    // Each rule of a bucket has a priority of its own.
+    let priority = (1..).find(|priority| !theirs.iter().any(|rule| rule.priority() == Some(*priority)));
+    ReplicationRule::builder()
+        .id(RULE)
+        // With a filter and a priority it is the second version of the rules, which can replicate delete markers.
+        .set_priority(priority)
+        .filter(ReplicationRuleFilter::builder().prefix("").build())
+        .status(ReplicationRuleStatus::Enabled)
+        .delete_marker_replication(DeleteMarkerReplication::builder().status(DeleteMarkerReplicationStatus::Enabled).build())
+        .destination(Destination::builder().bucket(destination).build()?)
+        .build()
+}
+
+fn with_rules(
+    role: &str,
+    theirs: Vec<ReplicationRule>,
+    ours: Option<ReplicationRule>,
+) -> std::result::Result<ReplicationConfiguration, aws_sdk_s3::error::BuildError> {
+    ReplicationConfiguration::builder().role(role).set_rules(Some(theirs.into_iter().chain(ours).collect())).build()
+}
+
+fn unbuilt(source: &str, error: &aws_sdk_s3::error::BuildError) -> Error {
+    Error::Api {
+        operation: PUT,
+        object: format!("the replication of bucket `{source}`"),
         code: String::new(),
         message: error.to_string(),
-    })?;
-    aws.call(Api::S3, "s3:PutReplicationConfiguration", object)
+    }
+}
+
+async fn put(aws: &Aws, source: &str, configuration: &ReplicationConfiguration) -> Result<()> {
+    let client = &aws.clients().s3;
+    aws.call(Api::S3, PUT, format!("the replication of bucket `{source}`"))
         // The role, or either bucket's versioning, may not have reached S3's replication yet.
         .settling(&["InvalidRequest", "InvalidArgument", "MalformedPolicy", "AccessDenied"])
         .send(|| client.put_bucket_replication().bucket(source).replication_configuration(configuration.clone()).send())
@@ -253,22 +299,31 @@ async fn write_rule(aws: &Aws, source: &str, replica: &str, role: &str) -> Resul
     Ok(())
 }
 
-/// Destination and role of the bucket's replication, where it is on.
-async fn rule(aws: &Aws, source: &str) -> Result<Option<(String, String)>> {
+/// The bucket's replication, where it has one.
+async fn configuration(aws: &Aws, source: &str) -> Result<Option<ReplicationConfiguration>> {
     let client = &aws.clients().s3;
     let found = aws
         .call(Api::S3, "s3:GetReplicationConfiguration", format!("the replication of bucket `{source}`"))
         .send(|| client.get_bucket_replication().bucket(source).send())
         .await;
-    let found = match found {
-        Ok(found) => found,
-        Err(failure) if failure.is(&["ReplicationConfigurationNotFoundError", "NoSuchBucket"]) => return Ok(None),
-        Err(failure) => return Err(failure.into()),
-    };
-    let Some(configuration) = found.replication_configuration() else { return Ok(None) };
-    let on = configuration.rules().iter().find(|rule| rule.status() == &ReplicationRuleStatus::Enabled);
-    let bucket = on.and_then(|rule| rule.destination()).map(aws_sdk_s3::types::Destination::bucket);
-    Ok(bucket.map(|arn| (arn.rsplit(':').next().unwrap_or(arn).to_owned(), configuration.role().to_owned())))
+    match found {
+        Ok(found) => Ok(found.replication_configuration),
+        Err(failure) if failure.is(&["ReplicationConfigurationNotFoundError", "NoSuchBucket"]) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// The bucket that our rule copies to, where it is on.
+fn destination(configuration: &ReplicationConfiguration) -> Option<&str> {
+    let on = |rule: &&ReplicationRule| is_our_rule(rule) && rule.status() == &ReplicationRuleStatus::Enabled;
+    let arn = configuration.rules().iter().find(on)?.destination()?.bucket();
+    Some(arn.rsplit(':').next().unwrap_or(arn))
+}
+
+/// The bucket that our rule copies to, and the role that copies.
+async fn rule(aws: &Aws, source: &str) -> Result<Option<(String, String)>> {
+    let Some(standing) = configuration(aws, source).await? else { return Ok(None) };
+    Ok(destination(&standing).map(|bucket| (bucket.to_owned(), standing.role().to_owned())))
 }
 
 /// The copy as it stands, and the earlier ones that still stand.
@@ -312,8 +367,22 @@ pub(super) async fn is_empty(aws: &Aws, source: &str, region: &str, name: &str) 
     }
 }
 
-/// Stops the replication and removes the role.
+/// Stops our replication and removes the role, unless somebody else's rules work by it.
 pub(super) async fn stop(aws: &Aws, source: &str) -> Result<()> {
+    let Some(standing) = configuration(aws, source).await? else { return remove_role(aws, source).await };
+    let theirs = others(Some(&standing));
+    if !theirs.is_empty() {
+        let role = standing.role();
+        if theirs.len() < standing.rules().len() {
+            let left = with_rules(role, theirs, None).map_err(|error| unbuilt(source, &error))?;
+            put(aws, source, &left).await?;
+        }
+        if role.rsplit('/').next() == Some(role_name(source).as_str()) {
+            tracing::warn!(bucket = source, role, "the role stays: rules that are not ours replicate by it");
+            return Ok(());
+        }
+        return remove_role(aws, source).await;
+    }
     let client = &aws.clients().s3;
     let off = aws
         .call(Api::S3, "s3:DeleteReplicationConfiguration", format!("the replication of bucket `{source}`"))
@@ -352,6 +421,8 @@ async fn remove_role(aws: &Aws, source: &str) -> Result<()> {
     }
     let gone = aws
         .call(Api::Iam, "iam:DeleteRole", format!("role `{name}`"))
+        // That it has no policy any more takes a while to be known everywhere.
+        .spreading(&["DeleteConflict"])
         .send(|| client.delete_role().role_name(&name).send())
         .await;
     match gone {
@@ -397,5 +468,21 @@ mod tests {
         assert_eq!(back, root(&[(tags::REPLICA, "us-west-1/a"), ("inferadb.com/former-replica/b", "eu-west-2")]));
         assert_eq!(after(none, None, &["a", "b"]), Tags::new(), "what somebody removed by hand is forgotten");
         assert_eq!(after(first, None, &["a"]), Tags::new());
+    }
+
+    fn theirs(priority: i32) -> ReplicationRule {
+        let destination = Destination::builder().bucket("arn:aws:s3:::archive").build().unwrap();
+        let rule = ReplicationRule::builder().id("archive").priority(priority).status(ReplicationRuleStatus::Enabled);
+        rule.destination(destination).build().unwrap()
+    }
+
+    #[test]
+    fn our_rule_stands_beside_others() {
+        let ours = our_rule("arn:aws:s3:::copy", &[theirs(1)]).unwrap();
+        assert_eq!(ours.priority(), Some(2), "each has a priority of its own");
+        let all = with_rules("role", vec![theirs(1)], Some(ours)).unwrap();
+        assert_eq!(destination(&all), Some("copy"), "not the first rule that is on");
+        assert_eq!(others(Some(&all)), [theirs(1)]);
+        assert_eq!(destination(&with_rules("role", vec![theirs(1)], None).unwrap()), None);
     }
 }

@@ -61,7 +61,14 @@ pub(super) async fn buckets(aws: &Aws) -> Result<Vec<Root>> {
     let names = bucket::names(aws, aws.region()).await?;
     let roots: Vec<Option<Root>> = stream::iter(names)
         .map(|name| async move {
-            let found = bucket::tags(aws, aws.region(), &name).await?;
+            let found = match bucket::tags(aws, aws.region(), &name).await {
+                // Others' buckets stand beside ours, and their policies may keep even the account's own people out.
+                Err(Error::Denied { message, .. }) => {
+                    tracing::info!(bucket = name, message, "passing over a bucket that does not tell its tags");
+                    None
+                }
+                other => other?,
+            };
             Ok::<_, Error>(found.and_then(|tags| from_tags(Kind::Backup, &name, tags)))
         })
         .buffer_unordered(16)

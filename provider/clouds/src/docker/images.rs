@@ -31,7 +31,7 @@ pub(super) async fn talos(docker: &Docker, version: &str, architecture: &str, im
     if !is_here(docker, &id).await? {
         check_registry(docker, &id).await?;
     }
-    Ok(Image { name: id.clone(), id, architecture: own.clone() })
+    Ok(Image { name: id.clone(), id, architecture: own.clone(), needs_uefi: false })
 }
 
 /// A reference without tag or digest would mean all tags.
@@ -159,6 +159,7 @@ pub(super) async fn machine_type(docker: &Docker, name: &str) -> Result<Option<M
         });
     }
     Ok(Some(MachineType {
+        boots_uefi: true,
         name: name.to_owned(),
         architecture: facts.architecture.clone(),
         vcpus,
