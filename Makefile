@@ -21,7 +21,7 @@ TFLINT := $(BUILD)/bin/tflint
 CILIUM := $(BUILD)/cilium.yaml
 
 # Test programs that `cargo test` alone leaves out, as they need Terraform or a sandbox.
-ON_DEMAND := --test acceptance --test terraform_tree --test abandoned --test docker_life --test whole_life
+ON_DEMAND := --test acceptance --test terraform_tree --test dev_environment --test abandoned --test docker_life --test whole_life
 
 # Downloads and warnings of Go's; shown where a build fails.
 GO_BUILD := $(CURDIR)/scripts/quietly.sh go build
@@ -73,10 +73,10 @@ cloud-lives: ## Tests of the cloud crate that make and remove all of it in a san
 	cargo build --locked --workspace --bins
 	scripts/with-sandbox.sh cargo test --locked --workspace --no-fail-fast --test abandoned --test whole_life $(TEST)
 
-docker-lives: ## Tests of the cloud crate on a Docker engine of their own, which takes root and dockerd (TEST=name: only those)
+docker-lives: tofu ## Tests of the cloud crate and of the environment `dev` on a Docker engine of their own, which takes root and dockerd (TEST=name: only those)
 	@scripts/need.sh rust go
 	cargo build --locked --workspace --bins
-	scripts/with-docker.sh cargo test --locked --workspace --no-fail-fast --test docker_life $(TEST)
+	scripts/with-docker.sh cargo test --locked --workspace --no-fail-fast --test docker_life --test dev_environment $(TEST)
 
 acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox (TEST=name: only those)
 	cargo build --locked --workspace --bins

@@ -63,7 +63,7 @@ fn ciliums_patch_holds_no_secret() {
 fn versions_are_those_of_the_one_file() {
     let (talos, kubernetes, cilium) =
         (version("/talos/preferred"), version("/kubernetes/preferred"), version("/cilium/preferred"));
-    for environment in ["staging", "production"] {
+    for environment in ["dev", "staging", "production"] {
         let values = read(&format!("terraform/environments/{environment}/terraform.tfvars"));
         assert!(values.contains(&format!("talos_version      = \"{talos}\"")), "{environment}");
         assert!(values.contains(&format!("kubernetes_version = \"{kubernetes}\"")), "{environment}");

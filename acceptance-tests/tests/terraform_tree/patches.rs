@@ -100,7 +100,7 @@ fn the_patches_of_an_environment_go_together() {
 
 #[test]
 fn the_environments_give_the_patches_that_are_listed() {
-    for environment in ["staging", "production"] {
+    for environment in ["dev", "staging", "production"] {
         let main = read(&format!("terraform/environments/{environment}/main.tf"));
         let (all, control_plane) = main.split_once("control_plane_patches").unwrap();
         for (path, nodes, environments) in listed() {

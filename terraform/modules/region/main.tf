@@ -5,6 +5,7 @@ resource "inferadb_region" "this" {
   cidr_block            = var.cidr_block
   zones                 = var.zones
   ingress_allowed_cidrs = var.ingress_allowed_cidrs
+  ports                 = var.ports
   tags                  = var.tags
 
   dynamic "dns" {

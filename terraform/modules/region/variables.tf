@@ -60,6 +60,17 @@ variable "ingress_allowed_cidrs" {
   }
 }
 
+variable "ports" {
+  description = "Ports of the host by the ingress load balancer's own, `80` and `443`, where the cloud publishes them on a host (Docker). The provider's choice unless given; not for other clouds."
+  type        = map(number)
+  default     = null
+
+  validation {
+    condition     = alltrue([for port, host in coalesce(var.ports, {}) : contains(["80", "443"], port) && host >= 1 && host <= 65535 && floor(host) == host])
+    error_message = "The ingress has the ports `80` and `443`, and a host's ports go from 1 to 65535: for example `{ \"80\" = 8080, \"443\" = 8443 }`."
+  }
+}
+
 ################################################################################
 # DNS
 ################################################################################

@@ -9,6 +9,7 @@ module "region" {
   zones                 = var.region.zones
   cidr_block            = var.cidr_block
   ingress_allowed_cidrs = var.ingress_allowed_cidrs
+  ports                 = var.ports
   dns                   = var.dns
   tags                  = var.tags
 }
@@ -20,6 +21,7 @@ module "cluster" {
   region_id          = module.region.id
   talos_version      = var.talos_version
   kubernetes_version = var.kubernetes_version
+  image              = var.image
   ingress            = true
 
   control_plane = {

@@ -48,7 +48,7 @@ output "runtime_info" {
       API_FQDN            = module.region.fqdn == null ? "" : module.region.fqdn
       FDB_REDUNDANCY_MODE = var.fdb_redundancy_mode
       FDB_NODES           = tostring(try(var.database.count, 1))
-      FDB_BACKUP_URL      = try(one(module.backup[*].url), "")
+      FDB_BACKUP_URL      = var.backup == null ? "" : one(module.backup[*].url)
     },
     var.runtime_info,
   )

@@ -49,6 +49,12 @@ variable "ingress_allowed_cidrs" {
   default     = null
 }
 
+variable "ports" {
+  description = "Ports of the host by the ingress load balancer's own, `80` and `443`, where the cloud publishes them on a host (Docker). The provider's choice unless given; not for other clouds."
+  type        = map(number)
+  default     = null
+}
+
 variable "kubernetes_api_allowed_cidrs" {
   description = "IPv4 ranges that may reach the Kubernetes API (port 6443). Everybody unless given."
   type        = list(string)
@@ -133,6 +139,12 @@ variable "kubernetes_version" {
   description = "Kubernetes version. The module `talos-cluster`'s unless given."
   type        = string
   default     = "1.35.4"
+}
+
+variable "image" {
+  description = "Image to boot from instead of the official Talos image of `talos_version`: on AWS an AMI id, on Docker an image's name."
+  type        = string
+  default     = null
 }
 
 variable "config_patches" {

@@ -49,6 +49,14 @@ run "an_address_without_its_range" {
   expect_failures = [var.ingress_allowed_cidrs]
 }
 
+run "a_port_that_the_ingress_does_not_have" {
+  command = plan
+  variables {
+    ports = { "8080" = 80 }
+  }
+  expect_failures = [var.ports]
+}
+
 run "half_of_no_pair" {
   command = plan
   variables {

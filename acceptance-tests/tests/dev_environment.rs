@@ -1,0 +1,89 @@
+//! `terraform/environments/dev` on a real Docker engine, with the stand-in for Talos nodes as the image, by both tools.
+//!
+//! `make docker-lives` runs it; `scripts/with-docker.sh` brings the engine and the images.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on must fail and say where it is, and reads well above all"
+)]
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use acceptance_tests::terraform::workspace::Install;
+use acceptance_tests::terraform::{Kind, Tool, Workspace};
+
+#[allow(dead_code, reason = "this test program uses its part of it")]
+#[path = "terraform_tree/tree.rs"]
+mod tree;
+
+use tree::Folder;
+
+const DEV: &str = "environments/dev";
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run it by scripts/with-docker.sh"))
+}
+
+/// What of ours an engine has, by what `docker` calls the kinds.
+fn standing() -> Vec<String> {
+    let lists: [&[&str]; 3] = [
+        &["ps", "--all", "--filter", "name=inferadb", "--format", "{{.Names}}"],
+        &["volume", "ls", "--filter", "name=inferadb", "--format", "{{.Name}}"],
+        &["network", "ls", "--filter", "name=inferadb", "--format", "{{.Name}}"],
+    ];
+    let list = |arguments: &&[&str]| {
+        let ran =
+            Command::new("docker").env("DOCKER_HOST", variable("INFERADB_TEST_DOCKER_HOST")).args(*arguments).output().unwrap();
+        assert!(ran.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    lists.iter().flat_map(list).collect()
+}
+
+/// Two ports of this machine that nothing listens on.
+fn free_ports() -> [u16; 2] {
+    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
+}
+
+async fn lives_and_goes(kind: Kind) {
+    let environment = vec![
+        ("DOCKER_HOST".to_owned(), variable("INFERADB_TEST_DOCKER_HOST")),
+        ("TF_VAR_talos_image".to_owned(), variable("INFERADB_TEST_TALOS_IMAGE")),
+        ("TF_VAR_load_balancer_image".to_owned(), variable("INFERADB_TEST_PROXY_IMAGE")),
+    ];
+    let tree = Folder::copied(Workspace::new(Tool::find(kind).unwrap(), Install::Override, environment).unwrap());
+    let [http, https] = free_ports();
+    let own = "cidr_block = \"10.5.0.0/16\"";
+    let elsewhere = format!("{own}, ports = {{ \"80\" = {http}, \"443\" = {https} }}");
+    tree.move_ranges(&format!("terraform/{DEV}/terraform.tfvars"), &[(own, &elsewhere)]);
+    tree.get(DEV).await;
+    assert_eq!(standing(), Vec::<String>::new());
+
+    tree.apply(DEV, &[]).await.succeeds();
+    let regions = tree.output(DEV, "regions").await;
+    let local = &regions["local"];
+    assert_eq!(local["cluster_id"], "dev/local/dev-local");
+    assert!(local["endpoint"].as_str().unwrap().starts_with("https://127.0.0.1:"), "{local}");
+    assert_eq!(local["nodes"].as_object().unwrap().len(), 2, "a control-plane node and a worker");
+    let kubeconfigs = tree.output(DEV, "kubeconfigs").await;
+    assert!(kubeconfigs["local"].as_str().unwrap().contains(local["endpoint"].as_str().unwrap()));
+    tree.plan(DEV, &[]).await.is_empty_plan();
+
+    let again = tree.apply(DEV, &[]).await.succeeds();
+    assert!(again.planned().is_empty(), "{}", again.report());
+    assert!(!standing().is_empty());
+    tree.destroy(DEV, &[]).await.succeeds();
+    assert_eq!(standing(), Vec::<String>::new());
+}
+
+/// One after the other: names on an engine are the environment's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dev_environment_is_made_replanned_empty_and_destroyed_by_both_tools() {
+    lives_and_goes(Kind::Terraform).await;
+    lives_and_goes(Kind::OpenTofu).await;
+}

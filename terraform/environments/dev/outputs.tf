@@ -1,0 +1,29 @@
+output "regions" {
+  description = "What stands, by region: ids, addresses and nodes."
+  value = {
+    for name, stack in module.stack : name => {
+      region_id       = stack.region_id
+      cluster_id      = stack.cluster_id
+      endpoint        = stack.endpoint
+      ingress_address = stack.ingress_address
+      nodes           = { for node, it in stack.nodes : node => { pool = it.pool, zone = it.zone, instance_id = it.instance_id } }
+    }
+  }
+}
+
+output "runtime_info" {
+  description = "The data of each cluster's ConfigMap `runtime-info`, which the GitOps tree substitutes: `terraform output -json runtime_info`."
+  value       = { for name, stack in module.stack : name => stack.runtime_info }
+}
+
+output "kubeconfigs" {
+  description = "Admin access to Kubernetes by region, valid for a year."
+  value       = { for name, stack in module.stack : name => stack.kubeconfig }
+  sensitive   = true
+}
+
+output "talosconfigs" {
+  description = "Admin access to Talos by region, valid for a year."
+  value       = { for name, stack in module.stack : name => stack.talosconfig }
+  sensitive   = true
+}
