@@ -59,11 +59,13 @@ build: ## Builds all crates and all test programs
 	cargo build --locked --workspace --all-targets
 	cargo build --locked --workspace $(ON_DEMAND)
 
-lint: $(TFLINT) ## clippy and tflint, warnings as errors
+lint: $(TFLINT) ## clippy, tflint and shellcheck, warnings as errors
 	@echo "clippy checks all crates anew, those of others too, as a build leaves it nothing to use: some minutes the first time"
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --workspace $(ON_DEMAND) -- --deny warnings
 	@cd terraform && $(CURDIR)/$(TFLINT) --recursive --config "$$PWD/.tflint.hcl" --minimum-failure-severity=notice
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh acceptance-tests/engine/*.sh .ci/run; \
+	  else echo "skipped: shellcheck: it is not installed (Debian and Ubuntu: apt-get install shellcheck)"; fi
 
 unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)
 	cargo test --locked --workspace --no-fail-fast $(TEST)

@@ -10,9 +10,13 @@
     reason = "a test that cannot go on must fail and say where it is, and reads well above all"
 )]
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use acceptance_tests::terraform::tool::repository;
 use acceptance_tests::terraform::workspace::Install;
 use acceptance_tests::terraform::{Kind, Tool, Workspace};
 
@@ -81,9 +85,62 @@ async fn lives_and_goes(kind: Kind) {
     assert_eq!(standing(), Vec::<String>::new());
 }
 
+/// The page's commands in a copy of the repository: up, up again, asked, down.
+fn the_page_is_walked_through() {
+    let page = fs::read_to_string(repository().join("docs/getting-started.md")).unwrap();
+    for said in ["$ scripts/dev-up.sh\n", "$ kubectl get --raw /readyz\n", "$ scripts/dev-down.sh\n"] {
+        assert!(page.contains(said), "the page does not say {said:?}");
+    }
+    let workspace = Workspace::new(Tool::find(Kind::Terraform).unwrap(), Install::Override, Vec::new()).unwrap();
+    let here = workspace.path();
+    for folder in ["terraform", "talos", "scripts"] {
+        tree::copy(&repository().join(folder), &here.join(folder));
+    }
+    let [http, https] = free_ports();
+    let before = files_in(&here);
+    let regions = format!(r#"{{local={{cidr_block="10.5.0.0/16",ports={{"80"={http},"443"={https}}}}}}}"#);
+    let run = |program: &str, arguments: &[&str]| {
+        let ran = Command::new(program)
+            .args(arguments)
+            .current_dir(&here)
+            .envs(workspace.exports())
+            .env("TF_BIN", &Tool::find(Kind::Terraform).unwrap().program)
+            .env("DOCKER_HOST", variable("INFERADB_TEST_DOCKER_HOST"))
+            .env("TF_VAR_talos_image", variable("INFERADB_TEST_TALOS_IMAGE"))
+            .env("TF_VAR_load_balancer_image", variable("INFERADB_TEST_PROXY_IMAGE"))
+            .output()
+            .unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert!(ran.status.success(), "{program}: {said}");
+        said
+    };
+    let given = ["-no-color".to_owned(), format!("-var=regions={regions}")];
+    let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    assert!(run("scripts/dev-down.sh", &given).contains("nothing to take down"));
+    run("scripts/dev-up.sh", &given);
+    assert!(run("scripts/dev-up.sh", &given).contains("0 added, 0 changed, 0 destroyed"));
+    let kubeconfig = here.join(".build/dev/kubeconfig");
+    if Command::new("kubectl").args(["version", "--client"]).output().is_ok() {
+        let asked = run("kubectl", &["--kubeconfig", kubeconfig.to_str().unwrap(), "get", "--raw", "/readyz"]);
+        assert!(asked.starts_with("ok"), "{asked}");
+    } else {
+        println!("skipped: kubectl get --raw /readyz: there is no kubectl");
+    }
+    run("scripts/dev-down.sh", &given);
+    assert_eq!(standing(), Vec::<String>::new());
+    assert_eq!(files_in(&here), before, "the scripts leave nothing behind");
+}
+
+/// Every file below a folder.
+fn files_in(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_in(&path) } else { [path].into() }).collect()
+}
+
 /// One after the other: names on an engine are the environment's own.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_dev_environment_is_made_replanned_empty_and_destroyed_by_both_tools() {
+async fn the_dev_environment_is_made_replanned_empty_and_destroyed_by_both_tools_and_by_the_scripts() {
     lives_and_goes(Kind::Terraform).await;
     lives_and_goes(Kind::OpenTofu).await;
+    the_page_is_walked_through();
 }

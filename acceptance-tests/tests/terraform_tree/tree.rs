@@ -169,7 +169,7 @@ fn name(path: &Path) -> String {
 }
 
 /// Copies a folder, without what commands leave behind.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
