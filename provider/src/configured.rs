@@ -22,6 +22,7 @@ pub(crate) struct Configured {
     connections: Mutex<BTreeMap<Place, Arc<OnceCell<Connection>>>>,
     seen: Mutex<BTreeSet<String>>,
     planned_networks: Mutex<BTreeMap<RegionId, Ipv4Net>>,
+    planned_ingress: Mutex<BTreeMap<(RegionId, String), bool>>,
     planned_ids: Mutex<BTreeSet<(Kind, String)>>,
 }
 
@@ -50,6 +51,7 @@ impl Configured {
             connections: Mutex::default(),
             seen: Mutex::default(),
             planned_networks: Mutex::default(),
+            planned_ingress: Mutex::default(),
             planned_ids: Mutex::default(),
         }
     }
@@ -196,6 +198,20 @@ impl Configured {
             *other != region && other.place == region.place && networks::meet(range, **taken)
         };
         planned.iter().find(other).map(|(other, taken)| (other.clone(), *taken))
+    }
+
+    /// Remembers whether this run plans a cluster to serve its region's ingress. Tells which other cluster it plans to do so.
+    pub(crate) fn plans_ingress(&self, region: &RegionId, cluster: &str, serves: bool) -> Option<String> {
+        let mut planned = self.planned_ingress.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.insert((region.clone(), cluster.to_owned()), serves);
+        let other = |((at, name), other): &(&(RegionId, String), &bool)| serves && **other && at == region && name != cluster;
+        planned.iter().find(other).map(|((_, name), _)| name.clone())
+    }
+
+    /// Whether this run plans that a cluster serves its region's ingress no more.
+    pub(crate) fn gives_ingress_up(&self, region: &RegionId, cluster: &str) -> bool {
+        let planned = self.planned_ingress.lock().unwrap_or_else(PoisonError::into_inner);
+        planned.get(&(region.clone(), cluster.to_owned())) == Some(&false)
     }
 
     /// The range that this run plans for a region, if it does.

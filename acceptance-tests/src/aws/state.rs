@@ -19,7 +19,7 @@ pub(crate) struct Token {
     pub(crate) account: String,
     pub(crate) region: String,
     pub(crate) zone: String,
-    pub(crate) token: String,
+    pub(crate) text: String,
 }
 
 /// What was done with a client token, once.

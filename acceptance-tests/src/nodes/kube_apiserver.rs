@@ -42,7 +42,16 @@ pub(super) async fn run(host: &Arc<Host>, id: &str, boot: u64, cluster: usize) {
             sleep(BIND_AGAIN).await;
         }
         set(host, id, boot, true);
-        shared.until(|world| (!world.clusters[cluster].has_quorum(&world.up(cluster))).then_some(())).await;
+        // With other names in its certificate, the static pod starts again.
+        let names = identity.names;
+        shared
+            .until(|world| {
+                let now =
+                    world.machines.get(id).and_then(|machine| parts(machine, machine.config.as_ref()?, &world.stores[cluster]));
+                let renamed = now.is_some_and(|(identity, _, _)| identity.names != names);
+                (renamed || !world.clusters[cluster].has_quorum(&world.up(cluster))).then_some(())
+            })
+            .await;
         set(host, id, boot, false);
     }
 }

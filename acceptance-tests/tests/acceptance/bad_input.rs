@@ -166,6 +166,45 @@ async fn a_config_that_no_machine_could_boot_from_is_refused_with_its_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_clusters_that_serve_one_ingress_are_refused() {
+    let other = r#"ingress = true
+}
+
+resource "inferadb_cluster" "other" {
+  name               = "other"
+  region_id          = inferadb_region.nyc1.id
+  talos_version      = "v1.13.9"
+  kubernetes_version = "1.35.4"
+  ingress            = true
+
+  control_plane {
+    count        = 1
+    machine_type = "medium"
+  }"#;
+    plan_is_refused(
+        |world| Configuration::cluster(world.cidr()).with_cluster(|it| it.extra = other.to_owned()),
+        &["serves the ingress of region `nyc1`", "ingress = false"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nulls_are_refused_by_name() {
+    for (extra, place) in [("config_patches = [null]", "config_patches[0]"), ("cert_sans = [null]", "cert_sans[0]")] {
+        plan_is_refused(
+            |world| Configuration::cluster(world.cidr()).with_cluster(|it| it.extra = extra.to_owned()),
+            &["holds a null", place],
+        )
+        .await;
+    }
+    plan_is_refused(
+        |world| Configuration::region(world.cidr()).with(|it| it.region_extra = "dns {\n zone = null\n }".to_owned()),
+        &["`zone` is null", "dns.zone"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_patch_that_is_not_yaml_is_refused() {
     plan_is_refused(
         |world| {

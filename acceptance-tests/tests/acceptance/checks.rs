@@ -50,6 +50,11 @@ pub(crate) async fn ec2(world: &World, call: &str) {
     python(&format!("import boto3\nboto3.client('ec2').{call}"), world.sandbox.env()).await;
 }
 
+/// Does something with boto3's client of load balancers, `elb`, as somebody else would.
+pub(crate) async fn balancers(world: &World, what: &str) {
+    python(&format!("import boto3\nelb = boto3.client('elbv2')\n{what}"), world.sandbox.env()).await;
+}
+
 /// Names of the Node objects, asked with the kubeconfig of a cluster's row.
 pub(crate) async fn node_objects(cluster: &Json) -> BTreeSet<String> {
     const SCRIPT: &str = r#"

@@ -95,7 +95,8 @@ async fn rules_of_others_on_a_backup_store_stay() {
 async fn more_tags_than_a_health_check_takes_are_warned_about_and_come_to_an_end() {
     let world = World::start().await;
     let region = |count: usize| {
-        let tags: String = (0..count).map(|number| format!("    \"team:{number}\" = \"é {number}\"\n")).collect();
+        let tags: Vec<String> = (0..count).map(|number| format!("    \"team:{number}\" = \"é {number}\"\n")).collect();
+        let tags = tags.concat();
         Configuration::region(world.cidr()).with(|it| {
             it.region_extra = format!(
                 "tags = {{\n{tags}  }}\n  ingress_allowed_cidrs = [\"203.0.113.0/24\"]\n  dns {{\n    zone   = \"inferadb.com\"\n    \

@@ -89,6 +89,7 @@ fn begun(site: &Site, claim: &Claim, plan: &ClusterModel) -> ClusterModel {
         provider_type: site.region_id.place.provider_type.as_str().into(),
         provider_region: site.region_id.place.provider_region.as_str().into(),
         config_contract: plan.talos_version.clone(),
+        drift: Value::Known(Vec::new()),
         nodes: BTreeMap::new().into(),
         ..plan.clone()
     }

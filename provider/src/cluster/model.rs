@@ -99,6 +99,10 @@ pub(crate) struct ClusterModel {
     /// Id of the nodes' security group, or of what the cloud has for it.
     #[attr(computed)]
     pub(crate) security_group_id: Value<String>,
+    /// What somebody else has changed in the cloud, a sentence each; nodes are shown in `nodes`. Empty in every plan: an apply
+    /// mends it.
+    #[attr(computed)]
+    pub(crate) drift: Value<Vec<Value<String>>>,
     /// Kubernetes API endpoint, `https://ADDRESS:6443`. On Docker it is published on a port of the host, which stands in it.
     #[attr(computed)]
     pub(crate) endpoint: Value<String>,

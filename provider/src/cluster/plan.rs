@@ -1,128 +1,26 @@
 //! What will happen to a cluster, and what cannot: every check that needs no machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod cloud;
+mod config;
 
-use clouds::{Image, Kind, MachineType, Root};
-use talos::patch::Patch;
-use talos::version::{KubernetesVersion, TalosVersion};
-use tf_provider::{Diagnostic, Diagnostics, Path, PlanContext, Value, path};
+use std::collections::BTreeMap;
 
-use super::checks;
-use super::desired::{DesiredNode, desired_nodes, strings};
+use clouds::Kind;
+use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value};
+
+pub(super) use self::cloud::lost_quorum;
+use self::cloud::{in_the_cloud, ingress_is_free};
+pub(super) use self::config::validate;
+use self::config::{ranges, unsupported};
+use super::desired::{DesiredNode, desired_nodes};
 use super::model::{ClusterModel, Node};
 use super::record::{ClusterPrivate, pool_value, role_name};
 use super::render::Blueprint;
-use super::site::{other_environment, parse_region_id, region_root};
-use crate::abilities;
-use crate::claims::{self, Decision, Remake};
-use crate::configured::{Configured, Connection};
-use crate::diagnostics;
+use super::site::{other_environment, parse_region_id};
+use crate::claims::{self, Remake};
+use crate::configured::Configured;
 use crate::ids::{MemberId, RegionId};
 use crate::names;
-
-/// Checks that concern several attributes, none of which needs the cloud.
-pub(super) fn validate(config: &ClusterModel, diagnostics: &mut Diagnostics) {
-    if config.control_plane.is_null() {
-        diagnostics.push(
-            Diagnostic::error("A `control_plane` block is required")
-                .detail("It says how many control-plane nodes there are, and of which `machine_type`.")
-                .at(path!("control_plane")),
-        );
-    }
-    let talos = config.talos_version.as_str().and_then(|version| TalosVersion::parse(version).ok());
-    let kubernetes = config.kubernetes_version.as_str().and_then(|version| KubernetesVersion::parse(version).ok());
-    if let (Some(talos), Some(kubernetes)) = (&talos, &kubernetes)
-        && let Err(error) = talos.check(kubernetes)
-    {
-        diagnostics.push(
-            Diagnostic::error("These versions do not go together").detail(error.to_string()).at(path!("kubernetes_version")),
-        );
-    }
-    if let Some(talos) = &talos {
-        patches(config, talos, diagnostics);
-    }
-    if let Some(pools) = config.worker_pool.known() {
-        for name in pools.keys() {
-            if let Err(problem) = checks::pool_name(name) {
-                diagnostics.push(
-                    Diagnostic::error("This pool cannot be named so")
-                        .detail(problem)
-                        .at(path!("worker_pool").element(name.as_str())),
-                );
-            }
-        }
-    }
-    ranges(config, None, diagnostics);
-    lacking(config, diagnostics);
-}
-
-/// What the region's cloud does not have.
-fn lacking(config: &ClusterModel, diagnostics: &mut Diagnostics) {
-    let Some(cloud) = config.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok()).map(|id| id.place.provider_type)
-    else {
-        return;
-    };
-    if abilities::of(cloud).firewall {
-        return;
-    }
-    let why = "It publishes ports on the host's loopback address, where whoever uses the host reaches them.";
-    for (asked, attribute) in [
-        (!config.kubernetes_api_allowed_cidrs.is_null(), path!("kubernetes_api_allowed_cidrs")),
-        (!config.talos_api_allowed_cidrs.is_null(), path!("talos_api_allowed_cidrs")),
-    ] {
-        if asked {
-            diagnostics.push(abilities::lacking(cloud, attribute, why));
-        }
-    }
-}
-
-/// The attributes of all patch lists, each with its place in the configuration.
-fn patch_lists(config: &ClusterModel) -> Vec<(Path, &Value<Vec<Value<String>>>)> {
-    let mut lists = vec![(path!("config_patches"), &config.config_patches)];
-    if let Some(control_plane) = config.control_plane.known() {
-        lists.push((path!("control_plane", "config_patches"), &control_plane.config_patches));
-    }
-    for (name, pool) in config.worker_pool.known().into_iter().flatten() {
-        lists.push((path!("worker_pool").element(name.as_str()).attribute("config_patches"), &pool.config_patches));
-    }
-    lists
-}
-
-fn patches(config: &ClusterModel, talos: &TalosVersion, diagnostics: &mut Diagnostics) {
-    for (place, list) in patch_lists(config) {
-        for (index, patch) in list.known().into_iter().flatten().enumerate() {
-            let Some(text) = patch.as_str() else { continue };
-            if let Err(error) = Patch::parse(text, talos) {
-                diagnostics.push(
-                    Diagnostic::error("This patch cannot be applied").detail(error.to_string()).at(place.clone().element(index)),
-                );
-            }
-        }
-    }
-}
-
-/// Address ranges that meet. The network's range takes part where it is known.
-fn ranges(config: &ClusterModel, network: Option<&str>, diagnostics: &mut Diagnostics) {
-    let (Some(pods), Some(services)) = (
-        config.pod_cidr.as_str().or_else(|| config.pod_cidr.is_null().then_some("10.244.0.0/16")),
-        config.service_cidr.as_str().or_else(|| config.service_cidr.is_null().then_some("10.96.0.0/12")),
-    ) else {
-        return;
-    };
-    if let Err(problem) = checks::disjoint(&[("`pod_cidr`", pods), ("`service_cidr`", services)]) {
-        diagnostics.push(Diagnostic::error("Address ranges meet").detail(problem).at(path!("pod_cidr")));
-    }
-    let Some(network) = network else { return };
-    for (attribute, range) in [("pod_cidr", pods), ("service_cidr", services)] {
-        if let Err(problem) = checks::disjoint(&[(&format!("`{attribute}`"), range), ("the region's network", network)]) {
-            diagnostics.push(
-                Diagnostic::error("Address ranges meet")
-                    .detail(format!("{problem}. Nodes would take addresses of one for the other."))
-                    .at(Path::root().attribute(attribute)),
-            );
-        }
-    }
-}
 
 /// What a create notes for the delete half of a replacement.
 pub(super) fn remake(model: &ClusterModel) -> Remake {
@@ -142,6 +40,7 @@ pub(super) fn remake(model: &ClusterModel) -> Remake {
 pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel) -> Result<Remake, Diagnostics> {
     plan.status = claims::READY.into();
     plan.config_contract = plan.talos_version.clone();
+    plan.drift = Value::Known(Vec::new());
     plan.tags_all = cx.provider.tags_all(&plan.tags);
     plan.environment = cx.provider.environment().clone();
     if plan.credentials_in_state.known() == Some(&false) {
@@ -167,6 +66,7 @@ pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel
             cx.provider.plans(Kind::Cluster, &id.long())?;
             plan.id = id.to_string().into();
         }
+        ingress_is_free(cx, &region_id, &Value::Null, plan).await?;
         if let Some(network) = cx.provider.planned_network(&region_id) {
             ranges(plan, Some(&network.to_string()), &mut found);
         }
@@ -204,135 +104,6 @@ fn new_node(plan: &ClusterModel, node: &DesiredNode, machine_type: Option<&Strin
         config: Value::unknown(),
         reboots: 0.into(),
     }
-}
-
-/// What the cloud has to say about the plan of a new cluster.
-async fn in_the_cloud(
-    cx: &PlanContext<Configured>,
-    connection: &Connection,
-    region_id: &RegionId,
-    plan: &ClusterModel,
-    wanted: Option<&BTreeMap<String, DesiredNode>>,
-    found: &mut Diagnostics,
-) -> Result<(), Diagnostics> {
-    let cloud = connection.cloud.as_ref();
-    let asking = |error: &clouds::Error| Diagnostics::from(diagnostics::asking("Cannot plan this cluster", error));
-    if let Some(wanted) = wanted {
-        machine_types(connection, region_id, plan, wanted, found).await?;
-    }
-    // A region that this run makes or replaces has been compared with already.
-    if cx.provider.planned_network(region_id).is_none() {
-        let regions = cloud.roots(Kind::Region).await.map_err(|error| asking(&error))?;
-        let network = region_root(&regions, &region_id.scope()).and_then(|root| root.cidr).map(|cidr| cidr.to_string());
-        if let Some(network) = &network {
-            ranges(plan, Some(network), found);
-        }
-    }
-    let Some(name) = plan.name.as_str() else { return Ok(()) };
-    let roots = cloud.roots(Kind::Cluster).await.map_err(|error| asking(&error))?;
-    let decision = claims::decide(&roots, &region_id.scope(), name);
-    let kept = match (&decision, wanted) {
-        (Decision::TakeUp { root, .. }, Some(wanted)) => {
-            Some(kept(connection, root, wanted).await.map_err(|error| asking(&error))?)
-        }
-        _ => None,
-    };
-    let seen = match &decision {
-        Decision::InState(root) => root.claim.as_ref().is_some_and(|claim| cx.provider.has_seen(&claim.0)),
-        _ => false,
-    };
-    let id = MemberId { region: region_id.clone(), name: name.to_owned() };
-    if let Some(warning) = claims::announce(&decision, &id.long(), kept.as_deref(), seen)? {
-        cx.warn(warning);
-    }
-    Ok(())
-}
-
-/// `4 of 6 nodes exist and are kept: control-plane-0, …`
-async fn kept(connection: &Connection, root: &Root, wanted: &BTreeMap<String, DesiredNode>) -> Result<String, clouds::Error> {
-    let machines = connection.cloud.machines(&root.id).await?;
-    let standing: BTreeSet<String> = machines
-        .iter()
-        .map(|machine| super::desired::node_name(machine.role, &machine.pool, machine.index))
-        .filter(|name| wanted.contains_key(name))
-        .collect();
-    let names: Vec<&str> = standing.iter().map(String::as_str).collect();
-    Ok(match names.as_slice() {
-        [] => format!("0 of {} nodes exist.", wanted.len()),
-        names => format!("{} of {} nodes exist and are kept: {}.", names.len(), wanted.len(), names.join(", ")),
-    })
-}
-
-/// That the machine types exist and the image fits them.
-async fn machine_types(
-    connection: &Connection,
-    region_id: &RegionId,
-    plan: &ClusterModel,
-    wanted: &BTreeMap<String, DesiredNode>,
-    found: &mut Diagnostics,
-) -> Result<(), Diagnostics> {
-    let provider_type = region_id.place.provider_type;
-    let mut architectures = BTreeSet::new();
-    let mut without_uefi = Vec::new();
-    let mut asked = BTreeSet::new();
-    for node in wanted.values() {
-        let name = names::machine_type(provider_type, &node.machine_type);
-        if !asked.insert(name) {
-            continue;
-        }
-        let machine_type = connection.cloud.machine_type(name).await.map_err(|error| {
-            diagnostics::asking(&format!("Cannot look up machine type `{name}`"), &error)
-                .at(node.place().attribute("machine_type"))
-        })?;
-        match &machine_type {
-            Some(machine_type) => {
-                architectures.insert(machine_type.architecture.clone());
-                if !machine_type.boots_uefi {
-                    without_uefi.push((machine_type.clone(), node.place().attribute("machine_type")));
-                }
-                let elsewhere = |zone: &String| !machine_type.zones.contains(zone);
-                if !node.zones.is_empty() && node.zones.iter().all(elsewhere) {
-                    found.push(
-                        Diagnostic::error(format!("None of these zones offers `{name}`"))
-                            .detail(format!("The cloud has it in `{}`.", machine_type.zones.join("`, `")))
-                            .at(node.place().attribute("zones")),
-                    );
-                }
-            }
-            None => found.push(
-                Diagnostic::error(format!("`{}` is no machine type of `{}`", node.machine_type, region_id.place))
-                    .detail(format!(
-                        "Expected {} of one that it offers in this region.",
-                        names::known_machine_types(provider_type)
-                    ))
-                    .at(node.place().attribute("machine_type")),
-            ),
-        }
-    }
-    let (Some(version), false) = (plan.talos_version.as_str(), plan.image.is_unknown()) else { return Ok(()) };
-    for architecture in &architectures {
-        match connection.cloud.image(version, architecture, plan.image.as_str()).await {
-            Ok(image) => found.extend(unbootable(&image, architecture, &without_uefi)),
-            Err(error) => {
-                let attribute = if plan.image.is_null() { "talos_version" } else { "image" };
-                let doing = format!("There is no image to boot `{architecture}` machines from");
-                found.push(diagnostics::asking_for(attribute, &doing, &error).at(path!(attribute)));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Machine types of that architecture that the image does not start on, of those that know no UEFI.
-fn unbootable(image: &Image, architecture: &str, without_uefi: &[(MachineType, Path)]) -> Diagnostics {
-    let concerned = without_uefi.iter().filter(|(offer, _)| image.needs_uefi && offer.architecture == architecture);
-    concerned
-        .map(|(offer, place)| {
-            Diagnostic::error(format!("`{}` cannot start `{}`", offer.name, image.name))
-                .detail("The image starts by UEFI only, and this machine type has none. Choose a newer type.")
-                .at(place.clone())
-        })
-        .collect()
 }
 
 /// Renders the configs once with secrets that are thrown away, so that what Talos would refuse is refused here, before a machine
@@ -390,7 +161,18 @@ pub(super) async fn update(
         // Core plans again, as a create.
         return Ok(remake(plan));
     }
+    plan.drift = Value::Known(Vec::new());
+    let moves = prior.endpoint.is_null();
+    if moves {
+        plan.endpoint = Value::unknown();
+        plan.internal_endpoint = Value::unknown();
+        plan.talos_endpoint = Value::unknown();
+    }
     match plan.credentials_in_state.known() {
+        _ if moves && plan.credentials_in_state.known() != Some(&false) => {
+            plan.kubeconfig = Value::unknown();
+            plan.talosconfig = Value::unknown();
+        }
         Some(false) => {
             plan.kubeconfig = Value::Null;
             plan.talosconfig = Value::Null;
@@ -415,6 +197,16 @@ pub(super) async fn update(
     }
     found.into_result()?;
     let region_id = parse_region_id(&plan.region_id)?;
+    ingress_is_free(cx, &region_id, &prior.ingress, plan).await?;
+    // A warning, as an error would also keep `destroy` from planning; the apply refuses at once.
+    if let Some(lost) = lost_quorum(&cx.provider, prior, &region_id, &wanted).await? {
+        cx.warn(lost.warning());
+        // A protected cluster that is dead must still be let go.
+        if prior.deletion_protection.known() == Some(&true) && plan.deletion_protection.known() == Some(&false) {
+            plan.nodes = prior.nodes.clone();
+            return Ok(remake(plan));
+        }
+    }
     plan.nodes = changed_nodes(cx, private, prior, plan, &region_id, &wanted)?.into();
     Ok(remake(plan))
 }
@@ -447,8 +239,9 @@ fn changed_nodes(
                 (standing.zone.as_str().unwrap_or_default(), standing.machine_type.as_str().unwrap_or_default());
             let config = after.node_config(node, zone, machine_type)?;
             let fingerprint = config.fingerprint();
-            if standing.config.as_str() != Some(&fingerprint) {
-                next.config = fingerprint.into();
+            if plan.endpoint.is_unknown() || standing.config.as_str() != Some(&fingerprint) {
+                // Every config holds the endpoint.
+                next.config = if plan.endpoint.is_unknown() { Value::unknown() } else { fingerprint.into() };
                 let reboots = match before_nodes.get(name) {
                     Some(before_node) => {
                         let old = before.node_config(before_node, zone, machine_type)?;
@@ -502,56 +295,4 @@ fn summarize(cx: &PlanContext<Configured>, plan: &ClusterModel, parts: &[(&str, 
         let name = plan.name.as_str().unwrap_or_default();
         cx.warn(Diagnostic::warning(format!("Nodes of cluster `{name}` change")).detail(lines.join("\n")));
     }
-}
-
-/// Changes that this release makes on no running cluster; said in the plan, not in the middle of an apply.
-fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(), Diagnostics> {
-    let mut found = Diagnostics::new();
-    let mut refuse = |place: Path, what: &str, instead: &str| {
-        found.push(
-            Diagnostic::error(format!("{what} cannot be changed on a running cluster")).detail(instead.to_owned()).at(place),
-        );
-    };
-    let versions = "This release upgrades no cluster. Set the value back to what the cluster runs.";
-    if plan.talos_version != prior.talos_version {
-        refuse(path!("talos_version"), "`talos_version`", versions);
-    }
-    if plan.kubernetes_version != prior.kubernetes_version {
-        refuse(path!("kubernetes_version"), "`kubernetes_version`", versions);
-    }
-    if let (Some(before), Some(after)) = (prior.control_plane.known(), plan.control_plane.known()) {
-        let fixed =
-            "The control plane keeps the size and machines that it was made with. Set the value back, or make a new cluster.";
-        for (attribute, same) in [
-            ("count", before.count == after.count),
-            ("machine_type", before.machine_type == after.machine_type),
-            ("disk_size", before.disk_size == after.disk_size),
-            ("disk_type", before.disk_type == after.disk_type),
-        ] {
-            if !same {
-                refuse(path!("control_plane").attribute(attribute), &format!("`control_plane.{attribute}`"), fixed);
-            }
-        }
-    }
-    for (name, after) in plan.worker_pool.known().into_iter().flatten() {
-        let Some(before) = prior.worker_pool.known().and_then(|pools| pools.get(name)) else { continue };
-        let pool =
-            "A pool keeps its machines. Add a pool with the new value, apply, then take this one away: its nodes are drained.";
-        for (attribute, same) in [
-            ("machine_type", before.machine_type == after.machine_type),
-            ("disk_size", before.disk_size == after.disk_size),
-            ("disk_type", before.disk_type == after.disk_type),
-            // A kubelet sets taints when it registers, never after.
-            ("taints", strings(&before.taints) == strings(&after.taints)),
-        ] {
-            if !same {
-                refuse(
-                    path!("worker_pool").element(name.as_str()).attribute(attribute),
-                    &format!("`{attribute}` of pool `{name}`"),
-                    pool,
-                );
-            }
-        }
-    }
-    found.into_result()
 }

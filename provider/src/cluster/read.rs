@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clouds::{Kind, Machine, MachineStatus};
+use clouds::{ClusterState, Kind, Machine, MachineStatus};
 use talos::client::Clients;
 use tf_provider::{Diagnostic, Diagnostics, ReadContext, Value};
 
@@ -51,8 +51,23 @@ pub(super) async fn read(
     state.security_group_id = own.security_group_id.as_str().into();
     state.tags_all = crate::tags::as_found(&state.tags_all, &own.tags);
     note_endpoints(&mut state, &own);
+    note_drift(&mut state, &own);
     state.nodes = nodes(cx, private.as_ref(), &state, &machines).await.into();
     Ok(Some((state, private)))
+}
+
+/// What others have changed in a finished cluster. Where its API load balancer is gone, so are the endpoints: the next one has
+/// another address.
+fn note_drift(state: &mut ClusterModel, own: &ClusterState) {
+    if state.status.as_str() != Some(claims::READY) {
+        return;
+    }
+    state.drift = own.drift.iter().map(|sentence| sentence.as_str().into()).collect::<Vec<_>>().into();
+    if own.api_address.is_empty() {
+        state.endpoint = Value::Null;
+        state.internal_endpoint = Value::Null;
+        state.talos_endpoint = Value::Null;
+    }
 }
 
 /// The rows of the machines that stand: the cloud's facts from the cloud, Talos' version from the node, the rest as known.

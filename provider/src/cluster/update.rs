@@ -7,8 +7,9 @@ use super::create::{blueprint_of, cluster_spec, finish, taken};
 use super::fleet::{Fleet, wanted};
 use super::make::Standing;
 use super::model::ClusterModel;
+use super::plan::lost_quorum;
 use super::record::{ClusterPrivate, Record};
-use super::site::Site;
+use super::site::{Site, parse_region_id};
 use super::{ClusterResource, bring_up, change, leave, secrets};
 use crate::claims;
 use crate::diagnostics;
@@ -20,7 +21,16 @@ pub(super) async fn update(
     prior: ClusterModel,
     plan: ClusterModel,
 ) -> Result<(ClusterModel, ClusterPrivate), Diagnostics> {
+    let same_but_for_words =
+        ClusterModel { deletion_protection: plan.deletion_protection.clone(), timeouts: plan.timeouts.clone(), ..prior.clone() };
+    if same_but_for_words == plan {
+        return Ok((plan, private.unwrap_or_default()));
+    }
     let nodes = wanted(&plan)?;
+    let region_id = parse_region_id(&plan.region_id)?;
+    if let Some(lost) = lost_quorum(&cx.provider, &prior, &region_id, &nodes).await? {
+        return Err(lost.error().into());
+    }
     let site = Site::open(&cx.provider, &plan.region_id).await?;
     let name = plan.name.as_str().unwrap_or_default().to_owned();
     let cloud = site.cloud.as_ref();
@@ -47,6 +57,14 @@ pub(super) async fn update(
         model.tags_all = plan.tags_all.clone();
     });
 
+    // A load balancer that was made again has another address than the one that the state knew.
+    let reached = record.current().0;
+    let plan = ClusterModel {
+        endpoint: reached.endpoint,
+        internal_endpoint: reached.internal_endpoint,
+        talos_endpoint: reached.talos_endpoint,
+        ..plan
+    };
     let blueprint = blueprint_of(&plan, &bundle)?;
     let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record, nodes: &nodes };
     fleet.start_stopped(&mut standing).await?;

@@ -50,7 +50,9 @@ pub(super) async fn create(
 ) -> Result<Remake, Diagnostics> {
     foresee(&cx.provider, config, plan);
     check_tags(plan)?;
-    health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
+    for warning in health_check_warnings(plan) {
+        cx.warn(warning);
+    }
     plan.environment = cx.provider.environment().clone();
     let Some(place) = place(config)? else { return Ok(Remake::default()) };
     if config.provider_region.is_null() {
@@ -100,7 +102,9 @@ pub(super) async fn update(
     foresee(&cx.provider, config, plan);
     check_tags(plan)?;
     if plan.dns != prior.dns || plan.tags_all != prior.tags_all || plan.ingress_allowed_cidrs != prior.ingress_allowed_cidrs {
-        health_check_warnings(plan).into_iter().for_each(|warning| cx.warn(warning));
+        for warning in health_check_warnings(plan) {
+            cx.warn(warning);
+        }
     }
     settle_place(cx, prior, config, plan)?;
     settle_zones(cx, prior, config, plan);

@@ -31,11 +31,11 @@ pub(crate) async fn run(cloud: &Arc<Cloud>, request: &mut Request, account: &str
     let token = request.parameters.get("ClientToken").filter(|token| !token.is_empty()).map(str::to_owned);
     // A token is known in one zone, so the same one in another zone makes another instance.
     let zone = if token.is_some() { zone_asked_for(cloud, request, account).await } else { String::new() };
-    let token = token.map(|token| Token { account: account.to_owned(), region: request.region.clone(), zone, token });
-    if let Some(Token { token, .. }) = &token {
-        if token.len() > 64 || !token.is_ascii() {
-            return Err(invalid("Invalid value for parameter clientToken: at most 64 ASCII characters"));
-        }
+    let token = token.map(|text| Token { account: account.to_owned(), region: request.region.clone(), zone, text });
+    if let Some(Token { text, .. }) = &token
+        && (text.len() > 64 || !text.is_ascii())
+    {
+        return Err(invalid("Invalid value for parameter clientToken: at most 64 ASCII characters"));
     }
     if let Some(token) = &token
         && let Some(answer) = replay(cloud, request, account, token, &fingerprint).await?

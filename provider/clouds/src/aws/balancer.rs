@@ -25,7 +25,7 @@ const CHECK_THRESHOLD: i32 = 2;
 /// Seconds that connections to a leaving target may last; 300 by default, which would hold up every replacement.
 const DEREGISTRATION: &str = "30";
 /// That, the time until AWS notices, and something for luck.
-const DRAINED: Duration = Duration::from_secs(120);
+const DRAINED: Duration = Duration::from_mins(2);
 const CREATE_BALANCER: &str = "elasticloadbalancing:CreateLoadBalancer";
 
 /// A port of the load balancer and the port of the targets that it leads to.

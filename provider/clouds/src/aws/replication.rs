@@ -260,7 +260,7 @@ fn our_rule(
     theirs: &[ReplicationRule],
 ) -> std::result::Result<ReplicationRule, aws_sdk_s3::error::BuildError> {
     // Each rule of a bucket has a priority of its own.
-    let priority = (1..).find(|priority| !theirs.iter().any(|rule| rule.priority() == Some(*priority)));
+    let priority = (1..=i32::MAX).find(|priority| !theirs.iter().any(|rule| rule.priority() == Some(*priority)));
     ReplicationRule::builder()
         .id(RULE)
         // With a filter and a priority it is the second version of the rules, which can replicate delete markers.

@@ -71,6 +71,7 @@ pub(super) async fn read(
         provider_region: id.region.place.provider_region.as_str().into(),
         config_contract: found.contract.as_str().into(),
         security_group_id: own.security_group_id.as_str().into(),
+        drift: Value::Known(Vec::new()),
         endpoint: endpoint.into(),
         internal_endpoint: Value::Null,
         talos_endpoint: Value::Null,

@@ -85,6 +85,7 @@ fn written() -> ClusterModel {
         provider_region: "us-east-1".into(),
         config_contract: "v1.13.9".into(),
         security_group_id: "sg-1".into(),
+        drift: Value::Known(Vec::new()),
         endpoint: "https://api.example.com:6443".into(),
         internal_endpoint: Value::Null,
         talos_endpoint: Value::Null,
