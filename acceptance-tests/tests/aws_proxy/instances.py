@@ -168,7 +168,7 @@ def an_unknown_volume_type_is_refused():
     place = subnet(vpc())
 
     def with_disk(kind):
-        return [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeType": kind, "VolumeSize": 10}}]
+        return [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeType": kind, "VolumeSize": 20}}]
 
     message = refused("InvalidParameterValue", run, place, BlockDeviceMappings=with_disk("foo"))
     assert "'foo'" in message, message
