@@ -150,7 +150,7 @@ def long_lists_come_in_pages():
 def a_filter_on_a_tags_key_finds_what_bears_it():
     network = ec2.create_vpc(CidrBlock=CIDR, TagSpecifications=tags("vpc", **{name("key"): "v"}))["Vpc"]["VpcId"]
     eventually(lambda: ec2.describe_vpcs(VpcIds=[network]))
-    place = ec2.create_subnet(VpcId=network, CidrBlock=CIDR, TagSpecifications=tags("subnet", **{name("key"): "v"}))
+    place = ec2.create_subnet(VpcId=network, CidrBlock=CIDR, AvailabilityZone="us-east-1a", TagSpecifications=tags("subnet", **{name("key"): "v"}))
     place = place["Subnet"]["SubnetId"]
     own = ec2.create_security_group(
         GroupName="own", Description="own", VpcId=network, TagSpecifications=tags("security-group", **{name("key"): "v"})
