@@ -3,7 +3,7 @@
 #   tests/haproxy:1     Debian's HAProxy, with the libraries that it needs
 #   tests/versitygw:1   Versity's S3 gateway, built from its Go module
 #   tests/talos:VERSION the stand-in for a Talos node (src/bin/talos-node.rs), as a static program
-# INFERADB_TEST_TALOS_VERSIONS lists the versions (v1.13.9).
+# INFERADB_TEST_TALOS_VERSIONS lists the versions (v1.12.0 v1.13.9).
 set -euo pipefail
 
 host=$1
@@ -45,7 +45,7 @@ talos() {
     rustc --edition 2024 -C target-feature=+crt-static -C opt-level=s -C strip=symbols -o "$root/talos-node" \
         "$here/../src/bin/talos-node.rs"
     # Nothing has to be shut down in it, and its first process ignores what it does not handle. An import cannot say that.
-    for version in ${INFERADB_TEST_TALOS_VERSIONS:-v1.13.9}; do
+    for version in ${INFERADB_TEST_TALOS_VERSIONS:-v1.12.0 v1.13.9}; do
         printf 'FROM scratch\nCOPY . /\nENV TALOS_VERSION=%s\nSTOPSIGNAL SIGKILL\nENTRYPOINT ["/talos-node"]\n' "$version" |
             DOCKER_BUILDKIT=0 docker --host "$host" build --quiet --tag "tests/talos:$version" --file - "$root" >"$work/build.log" 2>&1 ||
             { cat "$work/build.log" >&2 && return 1; }

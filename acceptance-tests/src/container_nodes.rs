@@ -20,8 +20,8 @@ use crate::nodes::NodeHost;
 
 /// A line of a container: a machine config at most.
 const LONGEST_LINE: u64 = 1 << 20;
-/// Where nodes are played: an address each.
-const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 240, 0, 1);
+/// Where nodes are played unless another place is asked for: an address each.
+pub const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 250, 0, 1);
 
 /// A node that has been seen.
 #[derive(Clone, Copy)]
@@ -34,23 +34,25 @@ struct Place {
 
 /// Plays containers until it is dropped.
 pub struct ContainerNodes {
+    world: Arc<World>,
     _stop: DropGuard,
 }
 
 impl ContainerNodes {
-    /// Listens at `socket`, which the containers see as `/talos-world/nodes.sock`.
+    /// Listens at `socket`, which the containers see in `/talos-world`: `nodes.sock`, or `A.B.sock` for those alone whose
+    /// addresses are `A.B.…`. Nodes are played from the address `first` on.
     ///
     /// # Errors
     ///
     /// What keeps it from listening there.
-    pub fn start(socket: &Path, nodes: NodeHost) -> io::Result<Self> {
+    pub fn start(socket: &Path, first: Ipv4Addr, nodes: NodeHost) -> io::Result<Self> {
         if socket.exists() {
             std::fs::remove_file(socket)?;
         }
         let listener = UnixListener::bind(socket)?;
         let stop = CancellationToken::new();
-        let world = Arc::new(World { nodes, places: Mutex::default() });
-        let ends = stop.clone();
+        let world = Arc::new(World { nodes, first, places: Mutex::default() });
+        let (ends, hears) = (stop.clone(), Arc::clone(&world));
         tokio::spawn(async move {
             loop {
                 let stream = tokio::select! {
@@ -63,7 +65,7 @@ impl ContainerNodes {
                         }
                     },
                 };
-                let (world, ends) = (Arc::clone(&world), ends.clone());
+                let (world, ends) = (Arc::clone(&hears), ends.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         () = ends.cancelled() => {}
@@ -76,12 +78,19 @@ impl ContainerNodes {
                 });
             }
         });
-        Ok(Self { _stop: stop.drop_guard() })
+        Ok(Self { world, _stop: stop.drop_guard() })
+    }
+
+    /// The node of the container with this address: as the ledger calls it.
+    pub fn node_at(&self, address: Ipv4Addr) -> Option<String> {
+        let places = self.world.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.iter().find(|(_, place)| place.address == address).map(|(id, _)| id.clone())
     }
 }
 
 struct World {
     nodes: NodeHost,
+    first: Ipv4Addr,
     places: Mutex<BTreeMap<String, Place>>,
 }
 
@@ -124,8 +133,8 @@ impl World {
             if let Some(old) = &old {
                 places.remove(old);
             }
-            let taken = places.values().map(|place| u32::from(place.here)).max().unwrap_or(u32::from(FIRST_ADDRESS));
-            let here = places.get(id).map_or(Ipv4Addr::from(taken + 1), |place| place.here);
+            let next = places.values().map(|place| u32::from(place.here) + 1).max().unwrap_or(u32::from(self.first));
+            let here = places.get(id).map_or(Ipv4Addr::from(next), |place| place.here);
             places.insert(id.to_owned(), Place { address, here });
             (known, old, here)
         };
@@ -135,6 +144,8 @@ impl World {
         self.nodes.listen_at(address, here);
         tracing::info!(node = id, host, %address, %here, known, "a container boots");
         if known {
+            // Another image on the same volumes is another Talos on the same node.
+            self.nodes.install(id, version);
             return self.nodes.restarted(id);
         }
         self.nodes.started(InstanceStarted {

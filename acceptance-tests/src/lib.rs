@@ -6,6 +6,7 @@
 pub mod aws;
 pub mod container_nodes;
 pub mod control;
+pub mod docker_engine;
 mod hash;
 pub mod instance_feed;
 pub mod kube_api;

@@ -22,7 +22,8 @@ resource "inferadb_cluster" "demo" {
     machine_type = "medium"
   }
 
-  worker_pool "general" {
+  worker_pool {
+    name         = "general"
     count        = var.worker_count
     machine_type = "large"
   }

@@ -13,13 +13,32 @@ pub(crate) struct Abilities {
     pub(crate) durable_stores: bool,
     /// Ports of load balancers are published on a host.
     pub(crate) published_ports: bool,
+    /// Root disks of a size and type, which machines boot from.
+    pub(crate) root_disks: bool,
+    /// Talos can neither reboot nor upgrade its machine from inside: the cloud restarts it, and another Talos is another machine
+    /// on the disks of the one before.
+    pub(crate) rebuilds_machines: bool,
 }
 
 /// What that cloud has.
 pub(crate) const fn of(cloud: ProviderType) -> Abilities {
     match cloud {
-        ProviderType::Aws => Abilities { dns: true, firewall: true, durable_stores: true, published_ports: false },
-        ProviderType::Docker => Abilities { dns: false, firewall: false, durable_stores: false, published_ports: true },
+        ProviderType::Aws => Abilities {
+            dns: true,
+            firewall: true,
+            durable_stores: true,
+            published_ports: false,
+            root_disks: true,
+            rebuilds_machines: false,
+        },
+        ProviderType::Docker => Abilities {
+            dns: false,
+            firewall: false,
+            durable_stores: false,
+            published_ports: true,
+            root_disks: false,
+            rebuilds_machines: true,
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use acceptance_tests::container_nodes::ContainerNodes;
+use acceptance_tests::container_nodes::{ContainerNodes, FIRST_ADDRESS};
 use acceptance_tests::ledger::Ledger;
 use acceptance_tests::nodes::{NodeHost, Timing};
 use tracing_subscriber::EnvFilter;
@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let nodes = NodeHost::new(Ledger::new(), Timing::default());
-    let _playing = match ContainerNodes::start(&socket, nodes.clone()) {
+    let _playing = match ContainerNodes::start(&socket, FIRST_ADDRESS, nodes.clone()) {
         Ok(playing) => playing,
         Err(error) => {
             tracing::error!("cannot listen at `{}`: {error}", socket.display());

@@ -2,7 +2,8 @@
 //!
 //! A container of the real image holds a whole Talos. This one holds the node's place: its address, its ports, its volumes and
 //! its environment, all as the provider made them. What the node says comes from the simulator on the engine's machine, since
-//! what a node may do depends on the other nodes. The two talk through a socket that the test set-up mounts at [`SOCKET`]:
+//! what a node may do depends on the other nodes. The two talk through a socket in a folder that the test set-up mounts, [`WORLD`]:
+//! `A.B.sock` for containers whose addresses are `A.B.…`, where there is one, so that tests can run side by side, else `nodes.sock`.
 //!
 //! - `boot ID ADDRESS HOST VERSION USERDATA`, and the connection stays as long as the container runs: its end is the power cut.
 //! - `connect ID PORT`, and from there on the bytes of a connection that came to that port.
@@ -17,7 +18,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::{env, fs, thread};
 
-const SOCKET: &str = "/talos-world/nodes.sock";
+const WORLD: &str = "/talos-world";
 /// On a volume: the same node as long as its volumes are the same.
 const IDENTITY: &str = "/system/state/simulated-id";
 /// Talos API, Kubernetes API, and the node ports of the ingress controller.
@@ -53,7 +54,7 @@ fn run() -> io::Result<()> {
         let id = id.clone();
         thread::spawn(move || accept(&listener, &id, port));
     }
-    let mut world = UnixStream::connect(SOCKET)?;
+    let mut world = connect()?;
     let version = set("TALOS_VERSION");
     writeln!(world, "boot {id} {} {host} {version} {}", address()?, set("USERDATA"))?;
     eprintln!("node {host} is {id}");
@@ -73,6 +74,14 @@ fn identity() -> io::Result<String> {
         random.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|half| char::from_digit(half.into(), 16)).collect();
     fs::write(IDENTITY, &id)?;
     Ok(id)
+}
+
+/// To who plays this node.
+fn connect() -> io::Result<UnixStream> {
+    let address = address()?.to_string();
+    let network: Vec<&str> = address.split('.').take(2).collect();
+    let own = format!("{WORLD}/{}.sock", network.join("."));
+    UnixStream::connect(if fs::exists(&own)? { own } else { format!("{WORLD}/nodes.sock") })
 }
 
 /// The address that others see; nothing is sent.
@@ -95,7 +104,7 @@ fn accept(listener: &TcpListener, id: &str, port: u16) {
 }
 
 fn relay(outside: &TcpStream, id: &str, port: u16) -> io::Result<()> {
-    let mut world = UnixStream::connect(SOCKET)?;
+    let mut world = connect()?;
     writeln!(world, "connect {id} {port}")?;
     let (mut from_outside, mut to_world) = (outside.try_clone()?, world.try_clone()?);
     thread::spawn(move || {

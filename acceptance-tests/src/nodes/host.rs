@@ -174,6 +174,15 @@ impl NodeHost {
         self.host.power_on(instance_id);
     }
 
+    /// Puts another Talos on an instance's disk, which the next boot runs.
+    pub fn install(&self, instance_id: &str, talos: &str) {
+        self.host.shared.change(|world| {
+            if let Some(machine) = world.machines.get_mut(instance_id).filter(|_| !talos.is_empty()) {
+                talos.clone_into(&mut machine.disk.talos);
+            }
+        });
+    }
+
     /// Listens at `here` for a node whose address is not this machine's, as a container's is not.
     pub fn listen_at(&self, address: std::net::Ipv4Addr, here: std::net::Ipv4Addr) {
         self.host.shared.listen_at(address, here);

@@ -30,6 +30,7 @@ pub struct Workspace {
     folder: TempDir,
     cli_config: PathBuf,
     environment: Vec<(String, String)>,
+    limit: Duration,
 }
 
 impl Workspace {
@@ -41,7 +42,7 @@ impl Workspace {
             Install::Override => install::development_override(folder.path())?,
             Install::Mirror => install::mirror(folder.path())?,
         };
-        let this = Self { tool, folder, cli_config, environment };
+        let this = Self { tool, folder, cli_config, environment, limit: LIMIT };
         fs::create_dir_all(this.path()).map_err(Error::io("make a work folder"))?;
         Ok(this)
     }
@@ -61,6 +62,16 @@ impl Workspace {
         let mut exports = self.environment.clone();
         exports.push(("TF_CLI_CONFIG_FILE".to_owned(), self.cli_config.display().to_string()));
         exports
+    }
+
+    /// What a command may take from now on.
+    pub fn allow(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
+    /// What a command may take.
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Sets a variable for the commands from now on.
@@ -93,7 +104,8 @@ impl Workspace {
 
     /// A second directory with the same configuration and no state.
     pub fn copy(&self) -> Result<Self> {
-        let other = Self::new(self.tool.clone(), Install::Override, self.environment.clone())?;
+        let mut other = Self::new(self.tool.clone(), Install::Override, self.environment.clone())?;
+        other.allow(self.limit);
         for entry in fs::read_dir(self.path()).map_err(Error::io("read the work folder"))? {
             let entry = entry.map_err(Error::io("read the work folder"))?;
             if entry.path().extension().is_some_and(|extension| extension == "tf" || extension == "tfvars") {
@@ -124,7 +136,7 @@ impl Workspace {
 
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<Outcome> {
-        self.start(arguments)?.finish(LIMIT).await
+        self.start(arguments)?.finish(self.limit).await
     }
 
     /// `init`, for workspaces with a mirror.

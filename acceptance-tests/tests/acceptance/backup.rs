@@ -72,7 +72,7 @@ async fn a_replica_that_is_taken_away_is_named_kept_taken_up_again_and_destroyed
     assert_eq!((left["bucket"], left.get("role")), (2, None), "{left:?}");
     workspace.plan().await.unwrap().is_empty_plan();
 
-    let before = world.sandbox.ledger().newest();
+    let before = world.ledger().newest();
     workspace.write("main.tf", &with_replica(&world, FAR).hcl()).unwrap();
     workspace.plan().await.unwrap().fails().says(&["inferadb-test-fdb-backup-replica", "stands in `us-west-1` already", "name"]);
     world.unchanged_since(before);
@@ -98,9 +98,9 @@ async fn goes_on_after_each_refusal(to: &str, calls: &[(&str, &str)]) {
         workspace.apply().await.unwrap().succeeds();
         workspace.write("main.tf", &with_replica(&world, to).hcl()).unwrap();
         let fault = Fault::Refuse { code: "NotToday".to_owned(), message: "the test has it so".to_owned() };
-        let denied = world.sandbox.ledger().inject(Matcher::cloud(*service, *action), Injection::Fault(fault), None);
+        let denied = world.ledger().inject(Matcher::cloud(*service, *action), Injection::Fault(fault), None);
         workspace.apply().await.unwrap().fails().says(&["NotToday"]);
-        world.sandbox.ledger().withdraw(denied);
+        world.ledger().withdraw(denied);
         workspace.plan().await.unwrap().has_changes();
         workspace.apply_plan().await.unwrap().succeeds();
         workspace.plan().await.unwrap().is_empty_plan();
@@ -141,7 +141,7 @@ async fn put_an_object(world: &World, bucket: &str) {
     let python = acceptance_tests::python::interpreter().await.unwrap();
     let script = "import boto3, sys\nboto3.client('s3').put_object(Bucket=sys.argv[1], Key='backup', Body=b'x')";
     let mut put = tokio::process::Command::new(python);
-    let output = put.args(["-c", script, bucket]).envs(world.sandbox.env()).output().await.unwrap();
+    let output = put.args(["-c", script, bucket]).envs(world.aws().env()).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 

@@ -262,7 +262,7 @@ async fn with_a_region() -> (World, Workspace, Configuration) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_meets_another_region_is_refused() {
     let (world, _first, configuration) = with_a_region().await;
-    let number = world.sandbox.ledger().newest();
+    let number = world.ledger().newest();
     let second = configuration.with(|it| {
         "nyc2".clone_into(&mut it.region_name);
         "provider_region = \"us-east-1\"".clone_into(&mut it.region_extra);
@@ -275,8 +275,8 @@ async fn a_network_that_meets_another_region_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_of_another_account_than_the_rows_is_refused() {
     let (world, mut workspace, _) = with_a_region().await;
-    let number = world.sandbox.ledger().newest();
-    for (name, value) in world.sandbox.env_of(1) {
+    let number = world.ledger().newest();
+    for (name, value) in world.aws().env_of(1) {
         workspace.set(&name, value);
     }
     workspace.plan().await.unwrap().fails().says(&["123456789012", "210987654321"]);
@@ -286,7 +286,7 @@ async fn a_provider_of_another_account_than_the_rows_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_of_another_environment_than_the_rows_is_refused() {
     let (world, workspace, configuration) = with_a_region().await;
-    let number = world.sandbox.ledger().newest();
+    let number = world.ledger().newest();
     workspace.write("main.tf", &configuration.with(|it| "staging".clone_into(&mut it.environment)).hcl()).unwrap();
     workspace.plan().await.unwrap().fails().says(&["environment", "test", "staging"]);
     world.unchanged_since(number);

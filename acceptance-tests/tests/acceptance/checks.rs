@@ -12,12 +12,11 @@ use crate::world::{World, took_effect};
 /// Claims that etcd was bootstrapped on exactly one of the nodes that stand now.
 pub(crate) async fn one_etcd_cluster(world: &World) {
     world.nodes_are_sound();
-    let machines = world.inventory().await.machines();
+    let machines = world.node_ids().await;
     if machines.is_empty() {
         return;
     }
     let bootstrapped: BTreeSet<String> = world
-        .sandbox
         .ledger()
         .calls()
         .into_iter()
@@ -42,17 +41,17 @@ for page in ec2.get_paginator("describe_instances").paginate():
                 configs[instance["InstanceId"]] = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
 print(json.dumps(configs))
 "#;
-    serde_json::from_slice(&python(SCRIPT, world.sandbox.env()).await).unwrap()
+    serde_json::from_slice(&python(SCRIPT, world.aws().env()).await).unwrap()
 }
 
 /// Calls EC2 as somebody else would: one method of boto3's client.
 pub(crate) async fn ec2(world: &World, call: &str) {
-    python(&format!("import boto3\nboto3.client('ec2').{call}"), world.sandbox.env()).await;
+    python(&format!("import boto3\nboto3.client('ec2').{call}"), world.aws().env()).await;
 }
 
 /// Does something with boto3's client of load balancers, `elb`, as somebody else would.
 pub(crate) async fn balancers(world: &World, what: &str) {
-    python(&format!("import boto3\nelb = boto3.client('elbv2')\n{what}"), world.sandbox.env()).await;
+    python(&format!("import boto3\nelb = boto3.client('elbv2')\n{what}"), world.aws().env()).await;
 }
 
 /// Names of the Node objects, asked with the kubeconfig of a cluster's row.
@@ -91,7 +90,8 @@ pub(crate) fn talos_takes_all_configs(world: &World) {
         let _ = writeln!(std::io::stderr(), "skipped: {what}: TALOS_MACHINERY_CLI is not set, which `make acceptance` does");
         return;
     };
-    let configs = world.sandbox.nodes().unwrap().configs();
+    let Some(nodes) = world.nodes() else { return };
+    let configs = nodes.configs();
     assert!(!configs.is_empty());
     let mut library = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut questions = library.stdin.take().unwrap();

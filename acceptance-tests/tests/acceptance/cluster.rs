@@ -9,23 +9,24 @@ use sha2::{Digest, Sha256};
 
 use crate::checks;
 use crate::configuration::Configuration;
-use crate::world::{World, took_effect};
+use crate::world::{Cloud, World, took_effect};
 
-async fn lives_and_goes(kind: Kind) {
-    let world = World::start().await;
-    let configuration = Configuration::cluster(world.cidr());
+async fn lives_and_goes(kind: Kind, cloud: Cloud) {
+    let Some(world) = World::on(cloud).await else { return };
+    let configuration = world.cluster();
     let workspace = world.workspace(kind, &configuration);
 
     workspace.apply().await.unwrap().succeeds();
     let cluster = workspace.attributes("inferadb_cluster.demo").await.unwrap();
-    assert_eq!(cluster["id"], "test/nyc1/demo");
+    assert_eq!(cluster["id"], configuration.cluster_id());
     assert_eq!(cluster["status"], "ready");
     let nodes = cluster["nodes"].as_object().unwrap();
     let names: Vec<&str> = nodes.keys().map(String::as_str).collect();
     assert_eq!(names, ["control-plane-0", "control-plane-1", "control-plane-2", "general-0", "general-1"]);
     let zones: BTreeSet<&str> =
         nodes.iter().filter(|(_, node)| node["role"] == "control-plane").filter_map(|(_, node)| node["zone"].as_str()).collect();
-    assert_eq!(zones.len(), 3, "the control plane is spread over three zones");
+    let wanted = if cloud == Cloud::Aws { 3 } else { 1 };
+    assert_eq!(zones.len(), wanted, "the control plane is spread over the zones that there are");
     checks::one_etcd_cluster(&world).await;
     workspace.plan().await.unwrap().is_empty_plan();
 
@@ -53,19 +54,28 @@ async fn lives_and_goes(kind: Kind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_made_scaled_in_place_and_destroyed_by_terraform() {
-    lives_and_goes(Kind::Terraform).await;
+    lives_and_goes(Kind::Terraform, Cloud::Aws).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_made_scaled_in_place_and_destroyed_by_opentofu() {
-    lives_and_goes(Kind::OpenTofu).await;
+    lives_and_goes(Kind::OpenTofu, Cloud::Aws).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_patch_is_applied_in_place_to_every_node() {
-    let world = World::start().await;
-    let configuration = Configuration::cluster(world.cidr());
-    let workspace = world.workspace(Kind::Terraform, &configuration);
+async fn a_cluster_is_made_scaled_in_place_and_destroyed_by_terraform_on_docker() {
+    lives_and_goes(Kind::Terraform, Cloud::Docker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_made_scaled_in_place_and_destroyed_by_opentofu_on_docker() {
+    lives_and_goes(Kind::OpenTofu, Cloud::Docker).await;
+}
+
+async fn a_patch_changes_in_place(kind: Kind, cloud: Cloud) {
+    let Some(world) = World::on(cloud).await else { return };
+    let configuration = world.cluster();
+    let workspace = world.workspace(kind, &configuration);
     workspace.apply().await.unwrap().succeeds();
     let machines = world.inventory().await.machines();
 
@@ -75,22 +85,31 @@ async fn a_changed_patch_is_applied_in_place_to_every_node() {
     workspace.write("main.tf", &patched.hcl()).unwrap();
     let planned = workspace.plan().await.unwrap().has_changes().planned();
     assert_eq!(planned.into_iter().collect::<Vec<_>>(), [("inferadb_cluster.demo".to_owned(), "update".to_owned())]);
-    let before = world.sandbox.ledger().newest();
+    let before = world.ledger().newest();
     workspace.apply_plan().await.unwrap().succeeds();
     let applied: BTreeSet<String> = world
-        .sandbox
         .ledger()
         .calls_after(before)
         .into_iter()
         .filter(|call| Matcher::talos("ApplyConfiguration").fits(call) && took_effect(call))
         .map(|call| call.service)
         .collect();
-    assert_eq!(applied, machines, "every node was given the patched config");
+    assert_eq!(applied, world.node_ids().await, "every node was given the patched config");
     assert_eq!(world.inventory().await.machines(), machines, "no machine was made or lost");
     workspace.plan().await.unwrap().is_empty_plan();
     checks::talos_takes_all_configs(&world);
     workspace.destroy().await.unwrap().succeeds();
     world.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_patch_is_applied_in_place_to_every_node() {
+    a_patch_changes_in_place(Kind::Terraform, Cloud::Aws).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_patch_is_applied_in_place_to_every_node_on_docker() {
+    a_patch_changes_in_place(Kind::OpenTofu, Cloud::Docker).await;
 }
 
 /// A patch with an inline manifest that no compression makes small.
@@ -113,14 +132,14 @@ async fn a_manifest_too_large_for_user_data_follows_before_the_bootstrap() {
     let workspace = world.workspace(Kind::Terraform, &configuration);
     workspace.apply().await.unwrap().succeeds();
 
-    let calls = world.sandbox.ledger().calls_after(0);
+    let calls = world.ledger().calls_after(0);
     let at = |action: &str| {
         let fits = |call: &&Call| Matcher::talos(action).fits(call) && took_effect(call);
         calls.iter().filter(fits).map(|call| call.number).collect::<Vec<_>>()
     };
     let (applied, bootstrapped) = (at("ApplyConfiguration"), at("Bootstrap"));
     assert!(applied.iter().filter(|n| **n < bootstrapped[0]).count() >= 3, "{applied:?}, bootstrapped at {bootstrapped:?}");
-    let configs = world.sandbox.nodes().unwrap().configs();
+    let configs = world.nodes().unwrap().configs();
     assert!(configs.iter().any(|config| config.contains("inlineManifests")), "the manifest never reached a node");
     workspace.plan().await.unwrap().is_empty_plan();
     workspace.write("main.tf", &configuration.with_cluster(|it| it.workers = 3).hcl()).unwrap();
@@ -152,7 +171,8 @@ async fn clusters_of_the_oldest_and_the_newest_talos_come_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_stand_in_the_zones_that_their_blocks_name() {
     let world = World::start().await;
-    let pool = "worker_pool \"edge\" {\n count = 2\n machine_type = \"small\"\n zones = [\"us-east-1c\", \"us-east-1b\"]\n }";
+    let pool =
+        "worker_pool {\n name = \"edge\"\n count = 2\n machine_type = \"small\"\n zones = [\"us-east-1c\", \"us-east-1b\"]\n }";
     let configuration = Configuration::cluster(world.cidr()).with_cluster(|it| it.extra = pool.to_owned());
     let workspace = world.workspace(Kind::OpenTofu, &configuration);
     workspace.apply().await.unwrap().succeeds();

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 #[derive(Clone, Debug)]
 pub(crate) struct Configuration {
     pub(crate) environment: String,
+    pub(crate) provider_type: String,
     pub(crate) provider_extra: String,
     /// The region's address range.
     pub(crate) cidr_block: String,
@@ -24,6 +25,9 @@ pub(crate) struct Cluster {
     pub(crate) control_plane: u32,
     pub(crate) control_plane_type: String,
     pub(crate) workers: u32,
+    pub(crate) worker_type: String,
+    /// Another image than the official one of the version.
+    pub(crate) image: Option<String>,
     pub(crate) extra: String,
 }
 
@@ -35,6 +39,8 @@ impl Default for Cluster {
             control_plane: 3,
             control_plane_type: "medium".to_owned(),
             workers: 2,
+            worker_type: "large".to_owned(),
+            image: None,
             extra: String::new(),
         }
     }
@@ -45,6 +51,7 @@ impl Configuration {
     pub(crate) fn region(cidr_block: impl Into<String>) -> Self {
         Self {
             environment: "test".to_owned(),
+            provider_type: "aws".to_owned(),
             provider_extra: String::new(),
             cidr_block: cidr_block.into(),
             region_name: "nyc1".to_owned(),
@@ -64,6 +71,11 @@ impl Configuration {
         Self { backup: Some(String::new()), ..Self::region(cidr_block) }
     }
 
+    /// The cluster's id.
+    pub(crate) fn cluster_id(&self) -> String {
+        format!("{}/{}/demo", self.environment, self.region_name)
+    }
+
     /// Changes the cluster.
     pub(crate) fn with_cluster(mut self, change: impl FnOnce(&mut Cluster)) -> Self {
         change(self.cluster.get_or_insert_default());
@@ -78,7 +90,7 @@ impl Configuration {
 
     /// As Terraform reads it.
     pub(crate) fn hcl(&self) -> String {
-        let Self { environment, provider_extra, cidr_block, region_name, region_extra, .. } = self;
+        let Self { environment, provider_type, provider_extra, cidr_block, region_name, region_extra, .. } = self;
         let mut hcl = format!(
             r#"
 terraform {{
@@ -96,15 +108,17 @@ provider "inferadb" {{
 
 resource "inferadb_region" "nyc1" {{
   name          = "{region_name}"
-  provider_type = "aws"
+  provider_type = "{provider_type}"
   cidr_block    = "{cidr_block}"
   {region_extra}
 }}
 "#
         );
-        if let Some(Cluster { talos_version, kubernetes_version, control_plane, control_plane_type, workers, extra }) =
-            &self.cluster
-        {
+        if let Some(cluster) = &self.cluster {
+            let Cluster {
+                talos_version, kubernetes_version, control_plane, control_plane_type, workers, worker_type, extra, ..
+            } = cluster;
+            let image = cluster.image.as_ref().map(|image| format!("image = \"{image}\"")).unwrap_or_default();
             let _ = write!(
                 hcl,
                 r#"
@@ -113,15 +127,17 @@ resource "inferadb_cluster" "demo" {{
   region_id          = inferadb_region.nyc1.id
   talos_version      = "{talos_version}"
   kubernetes_version = "{kubernetes_version}"
+  {image}
 
   control_plane {{
     count        = {control_plane}
     machine_type = "{control_plane_type}"
   }}
 
-  worker_pool "general" {{
+  worker_pool {{
+    name         = "general"
     count        = {workers}
-    machine_type = "large"
+    machine_type = "{worker_type}"
   }}
   {extra}
 }}

@@ -27,7 +27,8 @@ const EVERYTHING: &str = r#"
     yamlencode({ machine = { sysctls = { "vm.max_map_count" = "262144" }, certSANs = ["talos.example.com"] } }),
   ]
 
-  worker_pool "database" {
+  worker_pool {
+    name         = "database"
     count        = 2
     machine_type = "m6i.xlarge"
     disk_size    = 120
@@ -80,7 +81,7 @@ async fn taken_over_by_a_second_directory(kind: Kind) {
 
     let second = first.copy().unwrap();
     import_as_printed(&second).await;
-    let before = world.sandbox.ledger().newest();
+    let before = world.ledger().newest();
     second.plan().await.unwrap().is_empty_plan();
     world.unchanged_since(before);
     let imported = second.attributes("inferadb_cluster.demo").await.unwrap();
@@ -99,9 +100,9 @@ async fn taken_over_by_a_second_directory(kind: Kind) {
     second.write("main.tf", &configuration.clone().with_cluster(|it| it.workers = 3).hcl()).unwrap();
     let planned = second.plan().await.unwrap().has_changes().planned();
     assert_eq!(planned.into_iter().collect::<Vec<_>>(), [("inferadb_cluster.demo".to_owned(), "update".to_owned())]);
-    let before = world.sandbox.ledger().newest();
+    let before = world.ledger().newest();
     second.apply_plan().await.unwrap().succeeds();
-    let applied = world.sandbox.ledger().calls_after(before).into_iter().filter(|call| call.action == "ApplyConfiguration");
+    let applied = world.ledger().calls_after(before).into_iter().filter(|call| call.action == "ApplyConfiguration");
     assert_eq!(applied.count(), 0, "nodes that stood were given another config");
     let grown = world.inventory().await.machines();
     assert!(grown.is_superset(&standing.machines()) && grown.len() == 8, "{grown:?}");
@@ -209,7 +210,7 @@ names = [{"Name": "name", "Values": ["talos-v1.13.9-us-east-1-amd64"]}]
 images = boto3.client("ec2").describe_images(Filters=names)["Images"]
 print(next(image["ImageId"] for image in images if image["OwnerId"] != "540036508848"))
 "#;
-    String::from_utf8(checks::python(SCRIPT, world.sandbox.env()).await).unwrap().trim().to_owned()
+    String::from_utf8(checks::python(SCRIPT, world.aws().env()).await).unwrap().trim().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,9 +239,9 @@ async fn an_unfinished_cluster_is_not_imported_but_gone_on_from() {
     let world = World::start().await;
     let configuration = Configuration::cluster(world.cidr());
     let first = world.workspace(Kind::Terraform, &configuration);
-    world.sandbox.set_instance_quota(Some(3));
+    world.aws().set_instance_quota(Some(3));
     first.apply().await.unwrap().fails();
-    world.sandbox.set_instance_quota(None);
+    world.aws().set_instance_quota(None);
 
     let second = first.copy().unwrap();
     import(&second, "inferadb_region.nyc1", "test/nyc1").await;
@@ -264,7 +265,7 @@ async fn without_user_data_the_talosconfig_leads_to_the_secrets() {
 
     let mut second = first.copy().unwrap();
     import(&second, "inferadb_region.nyc1", "test/nyc1").await;
-    let denied = world.sandbox.deny("ec2", "DescribeInstanceAttribute");
+    let denied = world.aws().deny("ec2", "DescribeInstanceAttribute");
     let arguments = ["import", "-no-color", "inferadb_cluster.demo", "test/nyc1/demo"];
     let refused = second.run(&arguments).await.unwrap();
     assert_eq!(refused.code, Some(1));
@@ -279,7 +280,7 @@ async fn without_user_data_the_talosconfig_leads_to_the_secrets() {
     let imported = second.run(&arguments).await.unwrap();
     assert_eq!(imported.code, Some(0), "{}{}", imported.stdout, imported.stderr);
     second.plan().await.unwrap().is_empty_plan();
-    world.sandbox.ledger().withdraw(denied);
+    world.ledger().withdraw(denied);
     second.destroy().await.unwrap().succeeds();
     world.is_empty().await;
 }

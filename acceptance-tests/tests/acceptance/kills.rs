@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use acceptance_tests::ledger::{Matcher, Outcome};
-use acceptance_tests::terraform::workspace::LIMIT;
 use acceptance_tests::terraform::{Kind, Workspace, process};
 use tokio::sync::{oneshot, watch};
 
 use crate::checks;
 use crate::configuration::Configuration;
-use crate::world::World;
+use crate::world::{Cloud, World};
 
 /// Who is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +23,14 @@ const PROVIDER_OUTLIVES: Duration = Duration::from_secs(1);
 /// Kills at ten calls of the apply, evenly spread and the first and the last among them: those of `which`, so that two tests
 /// share the ten.
 async fn finishes_after_kills(
-    kind: Kind,
+    (kind, cloud): (Kind, Cloud),
     victim: Victim,
     which: impl Fn(usize) -> bool,
     configuration: impl Fn(&World) -> Configuration,
 ) {
-    let world = World::start().await;
+    let Some(world) = World::on(cloud).await else { return };
     let configuration = configuration(&world);
-    let ledger = world.sandbox.ledger();
+    let ledger = world.ledger();
 
     // An undisturbed run says how many calls there are and what one of everything is.
     let workspace = world.workspace(kind, &configuration);
@@ -96,12 +95,20 @@ async fn finishes_after_kills(
     }
 }
 
+fn even(point: usize) -> bool {
+    point.is_multiple_of(2)
+}
+
+fn odd(point: usize) -> bool {
+    !even(point)
+}
+
 /// Applies the saved plan and kills as the answer to the call with this number is due, which is lost. Gives the provider's
 /// process id, or `None` if the apply ended before that call.
 async fn kill_at(world: &World, workspace: &Workspace, victim: Victim, number: u64) -> Option<u32> {
     let (terraform, mut started) = watch::channel(None);
     let (killed, was_killed) = oneshot::channel();
-    world.sandbox.ledger().on_answer(Matcher::number(number), true, move |_| async move {
+    world.ledger().on_answer(Matcher::number(number), true, move |_| async move {
         let terraform: u32 = started.wait_for(Option::is_some).await.unwrap().unwrap();
         let provider = process::provider_of(terraform).unwrap();
         process::kill(if victim == Victim::Provider { provider } else { terraform }).unwrap();
@@ -109,9 +116,9 @@ async fn kill_at(world: &World, workspace: &Workspace, victim: Victim, number: u
     });
     let run = workspace.start(&["apply", "-json", "plan"]).unwrap();
     terraform.send(Some(run.process())).unwrap();
-    let outcome = run.finish(LIMIT).await.unwrap();
+    let outcome = run.finish(workspace.limit()).await.unwrap();
     // Takes the hook back, if it is still there, and with it the sender.
-    world.sandbox.ledger().clear();
+    world.ledger().clear();
     let provider = was_killed.await.ok();
     assert_eq!(outcome.code == Some(0), provider.is_none(), "{}", outcome.report());
     provider
@@ -119,35 +126,40 @@ async fn kill_at(world: &World, workspace: &Workspace, victim: Victim, number: u
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_whose_provider_was_killed_is_finished_by_the_next_apply() {
-    finishes_after_kills(Kind::Terraform, Victim::Provider, |point| point % 2 == 0, |world| Configuration::region(world.cidr()))
-        .await;
+    finishes_after_kills((Kind::Terraform, Cloud::Aws), Victim::Provider, even, World::region).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_whose_terraform_was_killed_is_finished_by_the_next_apply() {
-    finishes_after_kills(Kind::OpenTofu, Victim::Terraform, |point| point % 2 == 1, |world| Configuration::region(world.cidr()))
-        .await;
+    finishes_after_kills((Kind::OpenTofu, Cloud::Aws), Victim::Terraform, odd, World::region).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_whose_provider_was_killed_is_finished_by_the_next_apply() {
-    finishes_after_kills(Kind::OpenTofu, Victim::Provider, |point| point % 2 == 0, |world| Configuration::cluster(world.cidr()))
-        .await;
+    finishes_after_kills((Kind::OpenTofu, Cloud::Aws), Victim::Provider, even, World::cluster).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_whose_terraform_was_killed_is_finished_by_the_next_apply() {
-    finishes_after_kills(
-        Kind::Terraform,
-        Victim::Terraform,
-        |point| point % 2 == 1,
-        |world| Configuration::cluster(world.cidr()),
-    )
-    .await;
+    finishes_after_kills((Kind::Terraform, Cloud::Aws), Victim::Terraform, odd, World::cluster).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_whose_provider_was_killed_is_finished_by_the_next_apply() {
-    finishes_after_kills(Kind::Terraform, Victim::Provider, |point| point % 3 == 0, |world| Configuration::backup(world.cidr()))
-        .await;
+    finishes_after_kills((Kind::Terraform, Cloud::Aws), Victim::Provider, |point| point % 3 == 0, World::backup).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_on_docker_whose_provider_was_killed_is_finished_by_the_next_apply() {
+    finishes_after_kills((Kind::Terraform, Cloud::Docker), Victim::Provider, even, World::cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_on_docker_whose_terraform_was_killed_is_finished_by_the_next_apply() {
+    finishes_after_kills((Kind::OpenTofu, Cloud::Docker), Victim::Terraform, odd, World::cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_on_docker_whose_provider_was_killed_is_finished_by_the_next_apply() {
+    finishes_after_kills((Kind::OpenTofu, Cloud::Docker), Victim::Provider, |point| point % 3 == 0, World::backup).await;
 }

@@ -11,14 +11,14 @@ async fn goes_on_after_a_raised_quota(kind: Kind, lifecycle: &str) {
     let configuration = Configuration::cluster(world.cidr()).with_cluster(|cluster| cluster.extra = lifecycle.to_owned());
     let workspace = world.workspace(kind, &configuration);
 
-    world.sandbox.set_instance_quota(Some(3));
+    world.aws().set_instance_quota(Some(3));
     workspace.apply().await.unwrap().fails().says(&["VcpuLimitExceeded", "current vCPU limit of 6"]);
     let kept = world.inventory().await.machines();
     assert_eq!(kept.len(), 3, "three machines were made before the refusal");
     let cluster = workspace.attributes("inferadb_cluster.demo").await.unwrap();
     assert_eq!(cluster["status"], "unfinished", "what exists stands in the state: {cluster}");
 
-    world.sandbox.set_instance_quota(None);
+    world.aws().set_instance_quota(None);
     workspace.plan().await.unwrap().has_changes().warns(&["3 of 5 nodes exist and are kept"]);
     workspace.apply_plan().await.unwrap().succeeds();
     let now = world.inventory().await;
@@ -45,7 +45,7 @@ async fn a_quota_refusal_keeps_what_exists_under_create_before_destroy() {
 async fn destroy_after_a_quota_refusal_leaves_nothing() {
     let world = World::start().await;
     let workspace = world.workspace(Kind::OpenTofu, &Configuration::cluster(world.cidr()));
-    world.sandbox.set_instance_quota(Some(3));
+    world.aws().set_instance_quota(Some(3));
     workspace.apply().await.unwrap().fails();
     assert_eq!(world.inventory().await.machines().len(), 3);
     workspace.destroy().await.unwrap().succeeds();
@@ -56,14 +56,14 @@ async fn destroy_after_a_quota_refusal_leaves_nothing() {
 async fn a_missing_permission_yields_the_clouds_own_message() {
     let world = World::start().await;
     let workspace = world.workspace(Kind::Terraform, &Configuration::region(world.cidr()));
-    let denied = world.sandbox.deny("elasticloadbalancing", "CreateLoadBalancer");
+    let denied = world.aws().deny("elasticloadbalancing", "CreateLoadBalancer");
     workspace
         .apply()
         .await
         .unwrap()
         .fails()
         .says(&["AccessDenied", "is not authorized to perform: elasticloadbalancing:CreateLoadBalancer"]);
-    world.sandbox.ledger().withdraw(denied);
+    world.ledger().withdraw(denied);
     let vpc = world.inventory().await.of("vpc")[0].id.clone();
     workspace.apply().await.unwrap().succeeds();
     assert_eq!(world.inventory().await.of("vpc")[0].id, vpc, "the network that stood is kept");

@@ -2,7 +2,7 @@
 
 use acceptance_tests::terraform::workspace::Install;
 use acceptance_tests::terraform::{Kind, Workspace};
-use acceptance_tests::world::{Sandbox, SandboxConfig};
+use acceptance_tests::world::SandboxConfig;
 
 use crate::configuration::Configuration;
 use crate::world::{self, World};
@@ -25,7 +25,7 @@ async fn lives_and_goes(kind: Kind) {
         .to_owned();
     });
     // Here `init` is a real one; the other tests take the provider as built.
-    let workspace = Workspace::new(world::tool(kind), Install::Mirror, world.sandbox.env()).unwrap();
+    let workspace = Workspace::new(world::tool(kind), Install::Mirror, world.aws().env()).unwrap();
     workspace.write("main.tf", &configuration.hcl()).unwrap();
     let init = workspace.init().await.unwrap();
     assert_eq!(init.code, Some(0), "{}", init.report());
@@ -57,7 +57,7 @@ async fn a_region_is_not_replaced_under_what_stands_in_it() {
     let configuration = Configuration::backup(world.cidr());
     let workspace = world.workspace(Kind::Terraform, &configuration);
     workspace.apply().await.unwrap().succeeds();
-    let before = world.sandbox.ledger().newest();
+    let before = world.ledger().newest();
     let smaller = configuration.with(|it| it.cidr_block = it.cidr_block.replace("/16", "/17"));
     workspace.write("main.tf", &smaller.hcl()).unwrap();
     workspace.plan().await.unwrap().fails().says(&[
@@ -65,7 +65,7 @@ async fn a_region_is_not_replaced_under_what_stands_in_it() {
         "`cidr_block`",
         "`inferadb_fdb_backup` `inferadb-test-fdb-backup`",
     ]);
-    let changes: Vec<_> = world.sandbox.ledger().calls_after(before).into_iter().filter(world::is_change).collect();
+    let changes: Vec<_> = world.ledger().calls_after(before).into_iter().filter(world::is_change).collect();
     // The first refresh marks what it finds as held by a state; nothing else.
     assert!(changes.iter().all(|call| call.action.ends_with("Tags") || call.action.ends_with("Tagging")), "{changes:#?}");
 
@@ -100,7 +100,7 @@ async fn a_zone_that_lacks_our_machine_types_is_passed_over() {
     let mut config = SandboxConfig::default();
     // The old zone of `us-east-1` has another letter in each account.
     config.aws.swapped_zones = Some(("us-east-1b".to_owned(), "us-east-1e".to_owned()));
-    let world = World { sandbox: Sandbox::start(config).await.unwrap() };
+    let world = World::start_with(config).await;
     let workspace = world.workspace(Kind::Terraform, &Configuration::region(world.cidr()));
     workspace.apply().await.unwrap().succeeds();
     let region = workspace.attributes("inferadb_region.nyc1").await.unwrap();

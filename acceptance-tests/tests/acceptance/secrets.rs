@@ -79,7 +79,7 @@ async fn no_secret_leaks(kind: Kind) {
 
     // A create that is interrupted, so that there are diagnostics and a state of what exists …
     let (terraform, mut started) = watch::channel(None);
-    world.sandbox.ledger().on_answer(Matcher::talos("Bootstrap"), false, move |_| async move {
+    world.ledger().on_answer(Matcher::talos("Bootstrap"), false, move |_| async move {
         let terraform: u32 = started.wait_for(Option::is_some).await.unwrap().unwrap();
         process::interrupt_group(terraform).unwrap();
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acceptance_tests::ledger::Call;
 use acceptance_tests::terraform::Kind;
-use acceptance_tests::world::{Sandbox, SandboxConfig};
+use acceptance_tests::world::SandboxConfig;
 
 use crate::configuration::Configuration;
 use crate::world::World;
@@ -69,7 +69,7 @@ async fn a_worker_is_terminated_once_the_ingress_has_let_go_of_it() {
     const DRAINING: Duration = Duration::from_secs(4);
     let mut config = SandboxConfig::default();
     config.aws.timing.deregistration = DRAINING;
-    let world = World { sandbox: Sandbox::start(config).await.unwrap() };
+    let world = World::start_with(config).await;
     let cluster = |workers: u32| {
         Configuration::cluster(world.cidr()).with_cluster(|it| {
             it.control_plane = 1;
@@ -79,11 +79,11 @@ async fn a_worker_is_terminated_once_the_ingress_has_let_go_of_it() {
     };
     let workspace = world.workspace(Kind::Terraform, &cluster(2));
     workspace.apply().await.unwrap().succeeds();
-    let before = world.sandbox.ledger().newest();
+    let before = world.ledger().newest();
     workspace.write("main.tf", &cluster(1).hcl()).unwrap();
     workspace.apply().await.unwrap().succeeds();
 
-    let calls = world.sandbox.ledger().calls_after(before);
+    let calls = world.ledger().calls_after(before);
     let last = |action: &str| -> &Call { calls.iter().rfind(|call| call.action == action).unwrap() };
     let (out, end) = (last("DeregisterTargets"), last("TerminateInstances"));
     assert!(end.at >= out.at + DRAINING, "let go at {:?}, terminated at {:?}", out.at, end.at);

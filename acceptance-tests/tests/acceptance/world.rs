@@ -1,17 +1,37 @@
 //! A sandbox per test, and what is claimed of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use acceptance_tests::ledger::{Call, Outcome, Plane};
+use acceptance_tests::ledger::{Call, Ledger, Outcome, Plane};
+use acceptance_tests::nodes::NodeHost;
 use acceptance_tests::terraform::workspace::Install;
 use acceptance_tests::terraform::{Kind, Tool, Workspace};
 use acceptance_tests::world::{Object, Sandbox, SandboxConfig};
 
 use crate::configuration::Configuration;
+use crate::docker::Engine;
+
+/// On containers: the address in the region's network.
+const ADDRESS: &str = "inferadb.com/address";
+/// What a command may take where nodes pull images and start what is in them.
+const REAL_NODES: Duration = Duration::from_mins(30);
+
+/// Which cloud a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cloud {
+    Aws,
+    Docker,
+}
 
 /// A cloud with nodes, gone with the value.
 pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
+    stage: Stage,
+}
+
+enum Stage {
+    Aws(Sandbox),
+    Docker(Engine),
 }
 
 /// What stands in the cloud, by kind.
@@ -23,18 +43,86 @@ pub(crate) fn tool(kind: Kind) -> Tool {
 }
 
 impl World {
+    /// AWS.
     pub(crate) async fn start() -> Self {
-        Self { sandbox: Sandbox::start(SandboxConfig::default()).await.unwrap() }
+        Self::start_with(SandboxConfig::default()).await
+    }
+
+    /// AWS, set up otherwise than usual.
+    pub(crate) async fn start_with(config: SandboxConfig) -> Self {
+        Self { stage: Stage::Aws(Sandbox::start(config).await.unwrap()) }
+    }
+
+    /// That cloud. `None`, with a line that says so, where it cannot be had.
+    pub(crate) async fn on(cloud: Cloud) -> Option<Self> {
+        match cloud {
+            Cloud::Aws => Some(Self::start().await),
+            Cloud::Docker => Engine::open().map(|engine| Self { stage: Stage::Docker(engine) }),
+        }
+    }
+
+    /// The sandbox, in tests of AWS alone.
+    pub(crate) fn aws(&self) -> &Sandbox {
+        match &self.stage {
+            Stage::Aws(sandbox) => sandbox,
+            Stage::Docker(_) => panic!("this is no test of AWS"),
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        match &self.stage {
+            Stage::Aws(sandbox) => sandbox.ledger(),
+            Stage::Docker(engine) => engine.way.ledger(),
+        }
+    }
+
+    /// Who plays the nodes; `None` for real ones.
+    pub(crate) fn nodes(&self) -> Option<&NodeHost> {
+        match &self.stage {
+            Stage::Aws(sandbox) => sandbox.nodes(),
+            Stage::Docker(engine) => engine.nodes.as_ref(),
+        }
     }
 
     /// An address range whose addresses this machine answers.
     pub(crate) fn cidr(&self) -> String {
-        self.sandbox.vpc_cidr().to_string()
+        match &self.stage {
+            Stage::Aws(sandbox) => sandbox.vpc_cidr().to_string(),
+            Stage::Docker(engine) => engine.cidr(),
+        }
+    }
+
+    /// A region alone.
+    pub(crate) fn region(&self) -> Configuration {
+        match &self.stage {
+            Stage::Aws(_) => Configuration::region(self.cidr()),
+            Stage::Docker(engine) => engine.region(),
+        }
+    }
+
+    /// A region with a cluster of three control-plane nodes and two workers.
+    pub(crate) fn cluster(&self) -> Configuration {
+        match &self.stage {
+            Stage::Aws(_) => Configuration::cluster(self.cidr()),
+            Stage::Docker(engine) => self.region().with(|it| it.cluster = Some(engine.cluster())),
+        }
+    }
+
+    /// A region with a backup.
+    pub(crate) fn backup(&self) -> Configuration {
+        self.region().with(|it| it.backup = Some(String::new()))
     }
 
     /// A directory with this configuration, ready to plan.
     pub(crate) fn workspace(&self, kind: Kind, configuration: &Configuration) -> Workspace {
-        let workspace = Workspace::new(tool(kind), Install::Override, self.sandbox.env()).unwrap();
+        let env = match &self.stage {
+            Stage::Aws(sandbox) => sandbox.env(),
+            Stage::Docker(engine) => engine.env(),
+        };
+        let mut workspace = Workspace::new(tool(kind), Install::Override, env).unwrap();
+        if self.nodes().is_none() {
+            workspace.allow(REAL_NODES);
+        }
         workspace.write("main.tf", &configuration.hcl()).unwrap();
         workspace
     }
@@ -43,21 +131,36 @@ impl World {
     pub(crate) async fn person(&self, script: &str) -> String {
         let python = acceptance_tests::python::interpreter().await.unwrap();
         let mut command = tokio::process::Command::new(python);
-        command.arg("-c").arg(format!("import json, time\nimport boto3\n{script}")).envs(self.sandbox.env());
+        command.arg("-c").arg(format!("import json, time\nimport boto3\n{script}")).envs(self.aws().env());
         let output = command.kill_on_drop(true).output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     pub(crate) async fn inventory(&self) -> Inventory {
-        Inventory(self.sandbox.inventory().await.unwrap())
+        Inventory(match &self.stage {
+            Stage::Aws(sandbox) => sandbox.inventory().await.unwrap(),
+            Stage::Docker(engine) => engine.way.inventory(&engine.environment()).await.unwrap(),
+        })
+    }
+
+    /// The machines that stand, as the ledger calls their nodes; nothing for real nodes, which write into no ledger.
+    pub(crate) async fn node_ids(&self) -> BTreeSet<String> {
+        let inventory = self.inventory().await;
+        match &self.stage {
+            Stage::Aws(_) => inventory.machines(),
+            Stage::Docker(engine) => {
+                let addresses = inventory.of("machine").into_iter().filter_map(|machine| machine.tags.get(ADDRESS));
+                addresses.filter_map(|address| engine.node_at(address)).collect()
+            }
+        }
     }
 
     /// Claims that the nodes went through nothing that no cluster may go through, such as a second etcd, and that none of
     /// them booted from a config that Talos refuses.
     #[track_caller]
     pub(crate) fn nodes_are_sound(&self) {
-        let nodes = self.sandbox.nodes().unwrap();
+        let Some(nodes) = self.nodes() else { return };
         assert_eq!(nodes.violations(), Vec::<String>::new());
         assert!(nodes.boot_failures().is_empty(), "{:?}", nodes.boot_failures());
     }
@@ -72,7 +175,7 @@ impl World {
     /// Claims that no call after this one changed something, or tried to.
     #[track_caller]
     pub(crate) fn unchanged_since(&self, number: u64) {
-        let changes: Vec<Call> = self.sandbox.ledger().calls_after(number).into_iter().filter(is_change).collect();
+        let changes: Vec<Call> = self.ledger().calls_after(number).into_iter().filter(is_change).collect();
         assert!(changes.is_empty(), "nothing should have been changed: {changes:#?}");
     }
 }
@@ -84,13 +187,14 @@ impl Inventory {
 
     /// Ids of the machines.
     pub(crate) fn machines(&self) -> BTreeSet<String> {
-        self.of("instance").into_iter().map(|object| object.id.clone()).collect()
+        let machines = self.0.iter().filter(|object| ["instance", "machine"].contains(&object.kind.as_str()));
+        machines.map(|object| object.id.clone()).collect()
     }
 
-    /// How many of each kind there are.
+    /// How many of each kind there are. A mark says something of another object, and a root that was taken up has one more.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for object in &self.0 {
+        for object in self.0.iter().filter(|object| object.kind != "mark") {
             *counts.entry(object.kind.clone()).or_default() += 1;
         }
         counts
@@ -100,7 +204,9 @@ impl Inventory {
 /// Whether a call changes something when it is carried out.
 pub(crate) fn is_change(call: &Call) -> bool {
     match call.plane {
-        Plane::Cloud => !["Describe", "Get", "List", "Head", "Assume", "Decode"].iter().any(|verb| call.action.starts_with(verb)),
+        Plane::Cloud => !["Describe", "Get", "List", "Head", "Assume", "Decode", "GET ", "HEAD "]
+            .iter()
+            .any(|verb| call.action.starts_with(verb)),
         Plane::Talos => matches!(
             call.action.as_str(),
             "ApplyConfiguration"

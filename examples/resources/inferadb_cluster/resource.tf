@@ -11,12 +11,14 @@ resource "inferadb_cluster" "prod_nyc1" {
     machine_type = "medium"
   }
 
-  worker_pool "general" {
+  worker_pool {
+    name         = "general"
     count        = 3
     machine_type = "large"
   }
 
-  worker_pool "database" {
+  worker_pool {
+    name         = "database"
     count        = 9
     machine_type = "large"
     labels       = { "inferadb.com/pool" = "database" }

@@ -115,6 +115,42 @@ pub trait Cloud: Send + Sync {
         spec: &MachineSpec,
     ) -> Result<Machine>;
 
+    /// Brings an image to where machines are made, so that making one takes no longer than it must. Nothing to do in clouds that
+    /// hold their images.
+    async fn fetch_image(&self, image_id: &str) -> Result<()> {
+        let _ = image_id;
+        Ok(())
+    }
+
+    /// Turns a machine off and on. For clouds whose machines cannot reboot themselves.
+    async fn restart_machine(&self, machine_id: &str) -> Result<()> {
+        Err(Error::NotFound {
+            object: format!("a way to restart machine `{machine_id}`"),
+            message: format!("machines of `{}` reboot themselves", self.place().provider_type),
+        })
+    }
+
+    /// Ends with an error once one of the machines ends again and again, where the cloud can tell; else never.
+    async fn watch_machines(&self, machine_ids: &[String]) -> Error {
+        let _ = machine_ids;
+        std::future::pending().await
+    }
+
+    /// Memory that all machines of the place share, in MiB, where they share any.
+    async fn shared_memory_mib(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Makes a machine again from another image. What it has on its disks, its address and its place in the cluster stay; its id
+    /// need not. For clouds whose machines cannot upgrade themselves.
+    async fn rebuild_machine(&self, scope: &Scope, cluster_name: &str, machine_id: &str, spec: &MachineSpec) -> Result<Machine> {
+        let _ = (scope, cluster_name, spec);
+        Err(Error::NotFound {
+            object: format!("a way to make machine `{machine_id}` again on its disks"),
+            message: format!("machines of `{}` upgrade themselves", self.place().provider_type),
+        })
+    }
+
     /// What the machine booted from, decoded; `None` where the cloud does not give it back.
     async fn user_data(&self, machine_id: &str) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>>;
 

@@ -141,6 +141,8 @@ pub struct Machine {
     pub public_ip: Option<Ipv4Addr>,
     /// Where its Talos API is reached, as `HOST:PORT`, where that is not port 50000 of its public or private address.
     pub talos_address: Option<String>,
+    /// The image that it was made from.
+    pub image_id: String,
     /// Whose secrets it booted with.
     pub bundle_fingerprint: String,
     /// All its tags (also those that [`crate::Cloud::tag_machine`] set).

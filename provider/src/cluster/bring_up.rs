@@ -9,6 +9,7 @@ use talos::lifecycle::{self, Change, Expected};
 use tf_provider::{Diagnostic, Diagnostics};
 use tokio::time::Instant;
 
+use super::change;
 use super::desired::{DesiredNode, node_name};
 use super::fleet::{Fleet, Machines, addresses, control_plane, note_config, progress, reach, step};
 use super::secrets::BOOTSTRAP_TAG;
@@ -113,7 +114,7 @@ async fn bring_to_config(
             Ok(_) => 0,
             // Nothing runs there yet, so a reboot costs nobody anything.
             Err(lifecycle::Error::Node { source, .. }) if matches!(source.kind, ErrorKind::InvalidArgument(_)) => {
-                lifecycle::apply_config(&client, config.to_yaml(), Change::Reboot, until, &progress).await.map_err(step)?;
+                change::reboot_into(fleet, clients, machine, &config, until).await?;
                 1
             }
             Err(error) => return Err(step(error)),

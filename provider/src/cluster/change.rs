@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use super::desired::node_name;
 use super::fleet::{Fleet, addresses, note_config, progress, reach, step};
 use super::model::ClusterModel;
+use crate::abilities;
+use crate::diagnostics;
 
 /// Gives each standing node the config that the plan shows for it: control-plane nodes one at a time, then workers, those that
 /// reboot one at a time and drained.
@@ -24,7 +26,7 @@ pub(super) async fn change_configs(
     let clients = fleet.talos()?;
     let voters = addresses(standing.iter().filter(|machine| machine.role == MachineRole::ControlPlane));
     let mut ordered: Vec<&Machine> = standing.iter().collect();
-    ordered.sort_by_key(|machine| (machine.role, machine.pool.clone(), machine.index));
+    in_order(&mut ordered);
     for machine in ordered {
         let name = node_name(machine.role, &machine.pool, machine.index);
         let Some(node) = nodes.get(&name) else { continue };
@@ -39,7 +41,8 @@ pub(super) async fn change_configs(
         let reboots = planned.and_then(|node| node.reboots.known().copied()) > row.reboots.known().copied();
         let client = clients.node(&reach(machine)?);
         if reboots {
-            reboot_into(fleet, &clients, machine, &config, &voters, until).await?;
+            let reboot = async |_: &str| reboot_into(fleet, &clients, machine, &config, until).await;
+            out_of_service(fleet, &clients, machine, &config, &voters, until, reboot).await?;
         } else {
             lifecycle::apply_config(&client, config.to_yaml(), Change::InPlace, until, &progress).await.map_err(step)?;
         }
@@ -48,14 +51,42 @@ pub(super) async fn change_configs(
     Ok(())
 }
 
-/// A config that takes a reboot: only while etcd keeps quorum without the node, drained, and let in again after.
-async fn reboot_into(
+/// Has a node run with a config that takes a reboot.
+pub(super) async fn reboot_into(
+    fleet: &Fleet<'_>,
+    clients: &Clients,
+    machine: &Machine,
+    config: &MachineConfig,
+    until: Instant,
+) -> Result<(), Diagnostics> {
+    let (node, text) = (clients.node(&reach(machine)?), config.to_yaml());
+    if !abilities::of(fleet.site.region_id.place.provider_type).rebuilds_machines {
+        lifecycle::apply_config(&node, text, Change::Reboot, until, &progress).await.map_err(step)?;
+        return Ok(());
+    }
+    lifecycle::stage_config(&node, text, until, &progress).await.map_err(step)?;
+    let cloud = fleet.site.cloud.as_ref();
+    cloud
+        .restart_machine(&machine.id)
+        .await
+        .map_err(|error| diagnostics::cloud(&format!("Cannot restart machine `{}`", machine.id), &error))?;
+    lifecycle::wait_config(&node, text, until, &progress).await.map_err(step)
+}
+
+/// Control-plane nodes first, then pool by pool.
+pub(super) fn in_order(machines: &mut [&Machine]) {
+    machines.sort_by(|a, b| (a.role, &a.pool, a.index).cmp(&(b.role, &b.pool, b.index)));
+}
+
+/// Does something to a node that takes it down: only while etcd keeps quorum without it, drained, and let in again after.
+pub(super) async fn out_of_service(
     fleet: &Fleet<'_>,
     clients: &Clients,
     machine: &Machine,
     config: &MachineConfig,
     voters: &[String],
     until: Instant,
+    deed: impl AsyncFnOnce(&str) -> Result<(), Diagnostics>,
 ) -> Result<(), Diagnostics> {
     let node = reach(machine)?;
     let kubernetes = fleet.kubernetes()?;
@@ -69,7 +100,7 @@ async fn reboot_into(
     if !alone {
         lifecycle::drain(&kubernetes, &kubernetes_name, until, &progress).await.map_err(step)?;
     }
-    lifecycle::apply_config(&clients.node(&node), config.to_yaml(), Change::Reboot, until, &progress).await.map_err(step)?;
+    deed(&node).await?;
     if is_voter {
         lifecycle::wait_etcd(clients, voters, voters.len(), until, &progress).await.map_err(step)?;
     }

@@ -17,6 +17,8 @@ pub(super) struct DesiredNode {
     pub(super) role: MachineRole,
     /// Empty for the control plane.
     pub(super) pool: String,
+    /// Which of the `worker_pool` blocks asks for it.
+    pub(super) block: usize,
     pub(super) index: u32,
     /// As configured: ours or the cloud's own name.
     pub(super) machine_type: String,
@@ -43,7 +45,7 @@ impl DesiredNode {
 
     /// The block of the configuration that asks for it.
     pub(super) fn place(&self) -> Path {
-        if self.is_control_plane() { path!("control_plane") } else { path!("worker_pool").element(self.pool.as_str()) }
+        if self.is_control_plane() { path!("control_plane") } else { path!("worker_pool").element(self.block) }
     }
 }
 
@@ -63,8 +65,8 @@ pub(super) fn desired_nodes(model: &ClusterModel) -> Option<BTreeMap<String, Des
         control_plane(model.control_plane.known()?, &common, &mut nodes)?;
     }
     if !model.worker_pool.is_null() {
-        for (name, pool) in model.worker_pool.known()? {
-            workers(name, pool, &common, &mut nodes)?;
+        for (block, pool) in model.worker_pool.known()?.iter().enumerate() {
+            workers(block, pool, &common, &mut nodes)?;
         }
     }
     Some(nodes)
@@ -74,6 +76,7 @@ fn control_plane(block: &ControlPlane, common: &[String], nodes: &mut BTreeMap<S
     let template = DesiredNode {
         role: MachineRole::ControlPlane,
         pool: String::new(),
+        block: 0,
         index: 0,
         machine_type: block.machine_type.known()?.clone(),
         disk_size: u32::try_from(*block.disk_size.known()?).ok()?,
@@ -87,10 +90,11 @@ fn control_plane(block: &ControlPlane, common: &[String], nodes: &mut BTreeMap<S
     fill(*block.count.known()?, &template, nodes)
 }
 
-fn workers(name: &str, block: &WorkerPool, common: &[String], nodes: &mut BTreeMap<String, DesiredNode>) -> Option<()> {
+fn workers(place: usize, block: &WorkerPool, common: &[String], nodes: &mut BTreeMap<String, DesiredNode>) -> Option<()> {
     let template = DesiredNode {
         role: MachineRole::Worker,
-        pool: name.to_owned(),
+        pool: block.name.known()?.clone(),
+        block: place,
         index: 0,
         machine_type: block.machine_type.known()?.clone(),
         disk_size: u32::try_from(*block.disk_size.known()?).ok()?,
@@ -131,6 +135,7 @@ mod tests {
 
     fn pool(count: i64) -> WorkerPool {
         WorkerPool {
+            name: "general".to_owned().into(),
             count: count.into(),
             machine_type: "large".to_owned().into(),
             disk_size: 50.into(),
@@ -146,7 +151,7 @@ mod tests {
     #[test]
     fn a_pool_is_its_nodes_by_name_with_the_clusters_patches_first() {
         let mut nodes = BTreeMap::new();
-        workers("general", &pool(2), &["a".to_owned()], &mut nodes).unwrap();
+        workers(0, &pool(2), &["a".to_owned()], &mut nodes).unwrap();
         assert_eq!(nodes.keys().collect::<Vec<_>>(), ["general-0", "general-1"]);
         assert_eq!(nodes["general-1"].patches, ["a", "b"]);
         assert_eq!(nodes["general-1"].index, 1);
@@ -156,6 +161,6 @@ mod tests {
     fn an_unknown_count_leaves_the_nodes_unknown() {
         let mut nodes = BTreeMap::new();
         let unknown = WorkerPool { count: Value::unknown(), ..pool(1) };
-        assert!(workers("general", &unknown, &[], &mut nodes).is_none());
+        assert!(workers(0, &unknown, &[], &mut nodes).is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! A cluster's machines, and the ways to its nodes and its API.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 
 use clouds::{ClusterState, Machine, MachineRole};
 use talos::client::{Clients, Identity};
@@ -16,6 +17,7 @@ use super::model::ClusterModel;
 use super::record::Record;
 use super::render::{Blueprint, endpoint};
 use super::site::Site;
+use crate::diagnostics;
 
 /// Machines by node name.
 pub(super) type Machines = BTreeMap<String, Machine>;
@@ -57,6 +59,21 @@ impl Fleet<'_> {
         let identity =
             Identity::kubernetes_admin(self.blueprint.bundle(), RUN_LIFETIME).map_err(|error| unusable(&error.to_string()))?;
         Cluster::new(&endpoint(&self.cluster.api_address), &identity).map_err(|error| unusable(&error.to_string()))
+    }
+
+    /// Carries out a wait for nodes, and ends it early where the cloud sees one of their machines end again and again.
+    pub(super) async fn watched<T>(
+        &self,
+        machines: &Machines,
+        wait: impl Future<Output = Result<T, Diagnostics>>,
+    ) -> Result<T, Diagnostics> {
+        let ids: Vec<String> = machines.values().map(|machine| machine.id.clone()).collect();
+        tokio::select! {
+            done = wait => done,
+            failed = self.site.cloud.watch_machines(&ids) => {
+                Err(diagnostics::cloud(&format!("A machine of cluster `{}` does not stay up", self.name()), &failed).into())
+            }
+        }
     }
 
     pub(super) fn config_of(&self, node: &DesiredNode, machine: &Machine) -> Result<MachineConfig, Diagnostics> {

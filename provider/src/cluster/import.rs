@@ -113,8 +113,8 @@ fn patches(
     if let Some(control_plane) = model.control_plane.known_mut() {
         control_plane.config_patches = patches.own.get("").cloned().unwrap_or_else(patches::none);
     }
-    for (name, pool) in model.worker_pool.known_mut().into_iter().flatten() {
-        pool.config_patches = patches.own.get(name).cloned().unwrap_or_else(patches::none);
+    for pool in model.worker_pool.known_mut().into_iter().flatten() {
+        pool.config_patches = pool.name.as_str().and_then(|name| patches.own.get(name).cloned()).unwrap_or_else(patches::none);
     }
     Ok(())
 }

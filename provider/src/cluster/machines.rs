@@ -58,6 +58,7 @@ mod tests {
         let node = DesiredNode {
             role,
             pool: pool.to_owned(),
+            block: 0,
             index,
             machine_type: "large".to_owned(),
             disk_size: 50,
@@ -83,6 +84,7 @@ mod tests {
             private_ip: None,
             public_ip: None,
             talos_address: None,
+            image_id: "ami-1".to_owned(),
             bundle_fingerprint: bundle.to_owned(),
             tags: BTreeMap::new(),
         }

@@ -22,7 +22,7 @@ const HOP_LIMIT: u8 = 1;
 /// Which machines that stand already are as good as new ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Those of the right type that booted with this bundle: the cluster never ran.
+    /// Those of the right type and image that booted with this bundle: the cluster never ran.
     MustFit,
     /// All: they are nodes of a running cluster.
     Stays,
@@ -46,12 +46,21 @@ impl Fleet<'_> {
         let nodes = self.nodes;
         let types = self.site.machine_types(nodes);
         let fingerprint = self.blueprint.machine_fingerprint();
+        let from = match which {
+            Standing::MustFit => {
+                let names = standing.iter().map(|machine| node_name(machine.role, &machine.pool, machine.index));
+                self.offers(plan, names.collect::<Vec<_>>().iter().filter_map(|name| types.get(name))).await?
+            }
+            Standing::Stays => BTreeMap::new(),
+        };
         let work = reconcile(nodes, &standing, |name, machine| {
             which == Standing::Stays
-                || (machine.bundle_fingerprint == fingerprint && types.get(name) == Some(&machine.machine_type))
+                || (machine.bundle_fingerprint == fingerprint
+                    && types.get(name) == Some(&machine.machine_type)
+                    && from.get(&machine.machine_type).is_some_and(|offer| offer.image_id == machine.image_id))
         });
         let mut machines = work.keep;
-        self.start_stopped(machines.values_mut()).await?;
+        self.start_stopped(plan, machines.values_mut()).await?;
         for (name, machine) in &machines {
             self.note_standing(name, machine);
         }
@@ -95,17 +104,33 @@ impl Fleet<'_> {
     }
 
     /// Turns machines on that somebody stopped and that the plan asks for: a stopped node would be waited for in vain.
-    pub(super) async fn start_stopped(&self, machines: impl IntoIterator<Item = &mut Machine>) -> Result<(), Diagnostics> {
-        let nodes = self.nodes;
-        let types = self.site.machine_types(nodes);
+    pub(super) async fn start_stopped(
+        &self,
+        plan: &ClusterModel,
+        machines: impl IntoIterator<Item = &mut Machine>,
+    ) -> Result<(), Diagnostics> {
+        let types = self.site.machine_types(self.nodes);
         for machine in machines.into_iter().filter(|machine| machine.status == MachineStatus::Stopped) {
             let name = node_name(machine.role, &machine.pool, machine.index);
-            let Some(node) = nodes.get(&name) else { continue };
+            let Some(node) = self.nodes.get(&name) else { continue };
             tracing::info!(node = name, machine = machine.id, "starting a machine that was stopped");
-            // What stands in the node's place is turned on and returned; nothing is made, so no image is asked for.
-            (*machine, _) = self.make_machine(&name, node, None, &types, &BTreeMap::new()).await?;
+            // What stands in the node's place is turned on and returned, unless it was being made again when that was cut short.
+            let offers = self.offers(plan, types.get(&name).into_iter()).await?;
+            (*machine, _) = self.make_machine(&name, node, None, &types, &offers).await?;
         }
         Ok(())
+    }
+
+    /// What a standing machine is to be made of when it is made again on its disks.
+    pub(super) async fn rebuild_spec(
+        &self,
+        name: &str,
+        plan: &ClusterModel,
+        machine: &Machine,
+    ) -> Result<MachineSpec, Diagnostics> {
+        let types = self.site.machine_types(self.nodes);
+        let offers = self.offers(plan, std::iter::once(&machine.machine_type)).await?;
+        self.spec_of(name, &self.nodes[name], None, &types, &offers).map(|(spec, _)| spec)
     }
 
     /// The row of a machine that stood before: what is known of it, with the cloud's facts as they are now.
@@ -154,6 +179,25 @@ impl Fleet<'_> {
         types: &BTreeMap<String, String>,
         offers: &BTreeMap<String, Offer>,
     ) -> Result<(Machine, String), Diagnostics> {
+        let (spec, fingerprint) = self.spec_of(name, node, replaces, types, offers)?;
+        let machine = self
+            .site
+            .cloud
+            .create_machine(&self.site.scope(), &self.name(), self.cluster, &spec)
+            .await
+            .map_err(|error| diagnostics::cloud(&format!("Cannot make node `{name}`"), &error))?;
+        Ok((machine, fingerprint))
+    }
+
+    /// A node's machine, and the fingerprint of the config that it boots from.
+    fn spec_of(
+        &self,
+        name: &str,
+        node: &DesiredNode,
+        replaces: Option<String>,
+        types: &BTreeMap<String, String>,
+        offers: &BTreeMap<String, Offer>,
+    ) -> Result<(MachineSpec, String), Diagnostics> {
         let machine_type = types.get(name).cloned().unwrap_or_default();
         let offer = offers.get(&machine_type);
         let subnet = self.site.subnet(node, offer.map(|offer| offer.zones.as_slice()))?;
@@ -175,13 +219,7 @@ impl Fleet<'_> {
             metadata_hop_limit: HOP_LIMIT,
             tags,
         };
-        let machine = self
-            .site
-            .cloud
-            .create_machine(&self.site.scope(), &self.name(), self.cluster, &spec)
-            .await
-            .map_err(|error| diagnostics::cloud(&format!("Cannot make node `{name}`"), &error))?;
-        Ok((machine, config.fingerprint()))
+        Ok((spec, config.fingerprint()))
     }
 }
 

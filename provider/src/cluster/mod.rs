@@ -12,7 +12,7 @@
 //! | `record` | the row as it grows |
 //! | `fleet` | the machines, and the ways to them |
 //! | `make`, `targets`, `bring_up` | from nothing to machines behind load balancers to a healthy cluster |
-//! | `change`, `leave` | nodes that change and nodes that go |
+//! | `change`, `rebuild`, `leave` | nodes that change, that are made again, and that go |
 //! | `credentials` | admin certificates |
 
 mod bring_up;
@@ -30,6 +30,7 @@ mod make;
 mod model;
 mod plan;
 mod read;
+mod rebuild;
 mod record;
 mod render;
 mod same;
@@ -79,7 +80,7 @@ impl Resource for ClusterResource {
         plan: &mut ClusterModel,
     ) -> Result<Remake, Diagnostics> {
         same::as_configured(config, plan);
-        plan::create(cx, plan).await
+        plan::create(cx, config, plan).await
     }
 
     async fn plan_update(
@@ -92,7 +93,7 @@ impl Resource for ClusterResource {
     ) -> Result<Remake, Diagnostics> {
         same::as_configured(config, plan);
         same::keep(private.and_then(|private| private.bundle.as_ref()), prior, plan);
-        plan::update(cx, private, prior, plan).await
+        plan::update(cx, private, prior, config, plan).await
     }
 
     async fn plan_destroy(

@@ -24,16 +24,16 @@ pub(crate) struct ClusterModel {
     /// `id` of the `inferadb_region` that the cluster stands in.
     #[attr(required, requires_replace, validate = checks::region_id)]
     pub(crate) region_id: Value<String>,
-    /// Talos version, such as `v1.13.9`: any release of v1.8 to v1.14. It cannot be changed on a running cluster in this
-    /// release.
+    /// Talos version, such as `v1.13.9`: any release of v1.8 to v1.14. On a running cluster it can be changed on Docker only in
+    /// this release.
     #[attr(required, validate = checks::talos_version)]
     pub(crate) talos_version: Value<String>,
     /// Kubernetes version, such as `1.35.4`: one that `talos_version` supports, which the plan checks. It cannot be changed on
     /// a running cluster in this release.
     #[attr(required, validate = checks::kubernetes_version)]
     pub(crate) kubernetes_version: Value<String>,
-    /// Cloud image to boot from instead of the official Talos image of `talos_version` (on AWS an AMI id). A change is for
-    /// machines that are made from then on.
+    /// Image to boot from instead of the official Talos image of `talos_version`: on AWS an AMI id, on Docker a reference such as
+    /// `ghcr.io/siderolabs/talos:v1.13.9`. A change is for machines that are made from then on.
     #[attr(optional)]
     pub(crate) image: Value<String>,
     /// Whether this cluster's workers serve the region's ingress load balancer. At most one cluster of a region does.
@@ -125,12 +125,24 @@ pub(crate) struct ClusterModel {
     /// Control-plane nodes. This block is required.
     #[block]
     pub(crate) control_plane: Value<ControlPlane>,
-    /// Pools of worker nodes, labelled with their names: lower-case letters, digits and hyphens, at most 32 characters. A pool
-    /// that is taken away is drained first; one with another name is another pool.
+    /// Pools of worker nodes. A pool that is taken away is drained first. In which order they stand makes no difference.
     #[block]
-    pub(crate) worker_pool: Value<BTreeMap<String, WorkerPool>>,
+    pub(crate) worker_pool: Value<Vec<WorkerPool>>,
     #[block]
     pub(crate) timeouts: Value<Timeouts>,
+}
+
+impl ClusterModel {
+    /// The pools whose names are known, each with its place in the configuration.
+    pub(super) fn pools(&self) -> impl Iterator<Item = (usize, &str, &WorkerPool)> {
+        let pools = self.worker_pool.known().into_iter().flatten().enumerate();
+        pools.filter_map(|(place, pool)| Some((place, pool.name.as_str()?, pool)))
+    }
+
+    /// The pool of that name.
+    pub(super) fn pool(&self, name: &str) -> Option<&WorkerPool> {
+        self.pools().find(|(_, other, _)| *other == name).map(|(_, _, pool)| pool)
+    }
 }
 
 /// Control-plane nodes.
@@ -143,10 +155,10 @@ pub(crate) struct ControlPlane {
     /// cannot be changed on a running cluster in this release.
     #[attr(required)]
     pub(crate) machine_type: Value<String>,
-    /// Size of the root disk in GiB, 10 to 16384. The disk is encrypted.
+    /// Size of the root disk in GiB, 10 to 16384. The disk is encrypted. Not to be had on Docker.
     #[attr(optional, default = 50, validate = checks::disk_size)]
     pub(crate) disk_size: Value<i64>,
-    /// Type of the root disk, by the cloud's name for it.
+    /// Type of the root disk, by the cloud's name for it. Not to be had on Docker.
     #[attr(optional, default = "gp3")]
     pub(crate) disk_type: Value<String>,
     /// Zones of the region to spread the control plane over. All of them unless given. A change is for nodes that
@@ -161,6 +173,10 @@ pub(crate) struct ControlPlane {
 /// A pool of worker nodes.
 #[derive(Model, Clone, PartialEq)]
 pub(crate) struct WorkerPool {
+    /// Name of the pool, which its nodes bear: lower-case letters, digits and hyphens, at most 32 characters. One with another name
+    /// is another pool.
+    #[attr(required, validate = checks::pool_name)]
+    pub(crate) name: Value<String>,
     /// Number of nodes, 0 to 1000. Nodes come and go in place; those that go, the last ones first, are drained before.
     #[attr(required, validate = checks::worker_count)]
     pub(crate) count: Value<i64>,
@@ -168,10 +184,10 @@ pub(crate) struct WorkerPool {
     /// keeps its machines: for others, add a pool.
     #[attr(required)]
     pub(crate) machine_type: Value<String>,
-    /// Size of the root disk in GiB, 10 to 16384. The disk is encrypted.
+    /// Size of the root disk in GiB, 10 to 16384. The disk is encrypted. Not to be had on Docker.
     #[attr(optional, default = 50, validate = checks::disk_size)]
     pub(crate) disk_size: Value<i64>,
-    /// Type of the root disk, by the cloud's name for it.
+    /// Type of the root disk, by the cloud's name for it. Not to be had on Docker.
     #[attr(optional, default = "gp3")]
     pub(crate) disk_type: Value<String>,
     /// Zones of the region to spread the pool over. All of them unless given. A change is for nodes that are made from then on.

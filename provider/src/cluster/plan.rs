@@ -6,17 +6,20 @@ mod config;
 use std::collections::BTreeMap;
 
 use clouds::Kind;
+use talos::version::TalosVersion;
 use tf_provider::{Diagnostic, Diagnostics, PlanContext, Value};
 
 pub(super) use self::cloud::lost_quorum;
 use self::cloud::{in_the_cloud, ingress_is_free};
 pub(super) use self::config::validate;
-use self::config::{ranges, unsupported};
+use self::config::{lacking, ranges, unsupported};
 use super::desired::{DesiredNode, desired_nodes};
 use super::model::{ClusterModel, Node};
+use super::rebuild::runs;
 use super::record::{ClusterPrivate, pool_value, role_name};
 use super::render::Blueprint;
 use super::site::{other_environment, parse_region_id};
+use crate::abilities;
 use crate::claims::{self, Remake};
 use crate::configured::Configured;
 use crate::ids::{MemberId, RegionId};
@@ -37,7 +40,11 @@ pub(super) fn remake(model: &ClusterModel) -> Remake {
 }
 
 /// The plan of a new cluster.
-pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel) -> Result<Remake, Diagnostics> {
+pub(super) async fn create(
+    cx: &PlanContext<Configured>,
+    config: &ClusterModel,
+    plan: &mut ClusterModel,
+) -> Result<Remake, Diagnostics> {
     plan.status = claims::READY.into();
     plan.config_contract = plan.talos_version.clone();
     plan.drift = Value::Known(Vec::new());
@@ -55,6 +62,7 @@ pub(super) async fn create(cx: &PlanContext<Configured>, plan: &mut ClusterModel
         plan.provider_type = region_id.place.provider_type.as_str().into();
         plan.provider_region = region_id.place.provider_region.as_str().into();
         let provider_type = region_id.place.provider_type;
+        lacking(config, provider_type, &mut found);
         for (name, node) in wanted.iter().flatten() {
             types.insert(name.clone(), names::machine_type(provider_type, &node.machine_type).to_owned());
         }
@@ -146,6 +154,7 @@ pub(super) async fn update(
     cx: &PlanContext<Configured>,
     private: Option<&ClusterPrivate>,
     prior: &ClusterModel,
+    config: &ClusterModel,
     plan: &mut ClusterModel,
 ) -> Result<Remake, Diagnostics> {
     plan.status = claims::READY.into();
@@ -183,13 +192,14 @@ pub(super) async fn update(
         }
         _ => {}
     }
-    unsupported(prior, plan)?;
+    unsupported(prior, plan, rebuilds_of(prior))?;
     let Some(wanted) = desired_nodes(plan) else {
         plan.nodes = Value::unknown();
         return Ok(remake(plan));
     };
     let mut found = Diagnostics::new();
     ranges(plan, None, &mut found);
+    lacking(config, parse_region_id(&plan.region_id)?.place.provider_type, &mut found);
     if let Some(bundle) = private.and_then(|private| private.bundle.as_ref())
         && let Some(facts) = Blueprint::facts(plan)
     {
@@ -211,6 +221,11 @@ pub(super) async fn update(
     Ok(remake(plan))
 }
 
+/// Whether the cluster's cloud gives nodes another Talos by other machines.
+fn rebuilds_of(row: &ClusterModel) -> bool {
+    parse_region_id(&row.region_id).is_ok_and(|region| abilities::of(region.place.provider_type).rebuilds_machines)
+}
+
 /// Every node as the apply will leave it.
 fn changed_nodes(
     cx: &PlanContext<Configured>,
@@ -225,7 +240,9 @@ fn changed_nodes(
     let blueprints = bundle
         .and_then(|bundle| Some((Blueprint::facts(prior)?.with_bundle(bundle), Blueprint::facts(plan)?.with_bundle(bundle))));
     let mut nodes = BTreeMap::new();
-    let (mut changing, mut rebooting, mut made) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut changing, mut rebooting, mut made, mut rebuilt) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let rebuilds = abilities::of(region_id.place.provider_type).rebuilds_machines;
+    let version = plan.talos_version.as_str().and_then(|text| TalosVersion::parse(text).ok());
     for (name, node) in wanted {
         let Some(standing) = prior.nodes.known().and_then(|nodes| nodes.get(name)).and_then(Value::known) else {
             let machine_type = names::machine_type(region_id.place.provider_type, &node.machine_type).to_owned();
@@ -234,6 +251,13 @@ fn changed_nodes(
             continue;
         };
         let mut next = standing.clone();
+        let is_rebuilt = rebuilds
+            && standing.talos_version.as_str().is_some_and(|says| version.as_ref().is_some_and(|version| !runs(says, version)));
+        if is_rebuilt {
+            next.talos_version = version.as_ref().map_or_else(Value::unknown, |version| version.to_string().into());
+            next.instance_id = Value::unknown();
+            rebuilt.push(name.as_str());
+        }
         if let Some((before, after)) = &blueprints {
             let (zone, machine_type) =
                 (standing.zone.as_str().unwrap_or_default(), standing.machine_type.as_str().unwrap_or_default());
@@ -252,7 +276,7 @@ fn changed_nodes(
                 if reboots {
                     next.reboots = (standing.reboots.known().copied().unwrap_or(0) + 1).into();
                     rebooting.push(name.as_str());
-                } else {
+                } else if !is_rebuilt {
                     changing.push(name.as_str());
                 }
             }
@@ -272,12 +296,21 @@ fn changed_nodes(
         plan,
         &[
             ("be made", &made),
+            (&rebuild_words(plan, wanted), &rebuilt),
             ("change in place", &changing),
             ("change and reboot, one at a time", &rebooting),
             ("be drained and removed", &gone),
         ],
     );
     Ok(nodes)
+}
+
+/// What happens to nodes that get another Talos by another machine.
+fn rebuild_words(plan: &ClusterModel, wanted: &BTreeMap<String, DesiredNode>) -> String {
+    let version = plan.talos_version.as_str().unwrap_or("another version");
+    let alone = wanted.values().filter(|node| node.is_control_plane()).count() == 1;
+    let downtime = if alone { "; the Kubernetes API is down while its only control-plane node is" } else { "" };
+    format!("be made again from the image of {version}, one at a time, on the disks and addresses that they have{downtime}")
 }
 
 /// Says in the terminal what the map `nodes` shows per node.

@@ -35,8 +35,8 @@ pub(super) fn as_configured(config: &ClusterModel, plan: &mut ClusterModel) {
         plan.zones = config.zones.clone();
         plan.config_patches = config.config_patches.clone();
     }
-    for (name, plan) in plan.worker_pool.known_mut().into_iter().flatten() {
-        let Some(config) = config.worker_pool.known().and_then(|pools| pools.get(name)) else { continue };
+    for (plan, config) in plan.worker_pool.known_mut().into_iter().flatten().zip(config.worker_pool.known().into_iter().flatten())
+    {
         plan.zones = config.zones.clone();
         plan.labels = config.labels.clone();
         plan.annotations = config.annotations.clone();
@@ -124,7 +124,7 @@ fn render_the_same(bundle: &Bundle, prior: &ClusterModel, one: &ClusterModel, ot
 /// All nodes, with one of each pool that has none.
 fn kinds_of_nodes(model: &ClusterModel) -> Option<BTreeMap<String, DesiredNode>> {
     let mut model = model.clone();
-    for pool in model.worker_pool.known_mut().into_iter().flat_map(BTreeMap::values_mut) {
+    for pool in model.worker_pool.known_mut().into_iter().flatten() {
         if pool.count.known() == Some(&0) {
             pool.count = 1.into();
         }
@@ -137,9 +137,11 @@ fn pools<'m>(
     plan: &'m mut ClusterModel,
     prior: &'m ClusterModel,
 ) -> impl Iterator<Item = (&'m str, &'m mut WorkerPool, &'m WorkerPool)> {
-    let before = prior.worker_pool.known();
     let pools = plan.worker_pool.known_mut().into_iter().flatten();
-    pools.filter_map(move |(name, pool)| Some((name.as_str(), pool, before?.get(name)?)))
+    pools.filter_map(move |pool| {
+        let before = prior.pool(pool.name.as_str()?)?;
+        Some((before.name.as_str()?, pool, before))
+    })
 }
 
 fn keep_if<T: Clone>(plan: &mut Value<T>, prior: &Value<T>, same: impl Fn(&Value<T>, &Value<T>) -> bool) {

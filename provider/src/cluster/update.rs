@@ -10,7 +10,7 @@ use super::model::ClusterModel;
 use super::plan::lost_quorum;
 use super::record::{ClusterPrivate, Record};
 use super::site::{Site, parse_region_id};
-use super::{ClusterResource, bring_up, change, leave, secrets};
+use super::{ClusterResource, bring_up, change, leave, rebuild, secrets};
 use crate::claims;
 use crate::diagnostics;
 
@@ -67,15 +67,19 @@ pub(super) async fn update(
     };
     let blueprint = blueprint_of(&plan, &bundle)?;
     let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record, nodes: &nodes };
-    fleet.start_stopped(&mut standing).await?;
+    fleet.start_stopped(&plan, &mut standing).await?;
+    rebuild::rebuild_nodes(&fleet, &plan, &mut standing, cx.deadline).await?;
     change::change_configs(&fleet, &plan, &standing, cx.deadline).await?;
     leave::remove_surplus(&fleet, &plan, &standing, cx.deadline).await?;
     leave::forget_lost_members(&fleet, &standing, cx.deadline).await?;
     let left = cloud.machines(&root.id).await.map_err(failed)?;
     let machines = fleet.make_machines(&plan, left, Standing::Stays).await?;
     fleet.serve_control_plane(&machines).await?;
-    bring_up::settle_new(&fleet, &machines, cx.deadline).await?;
-    bring_up::wait_healthy(&fleet, &machines, cx.deadline).await?;
+    let settled = async {
+        bring_up::settle_new(&fleet, &machines, cx.deadline).await?;
+        bring_up::wait_healthy(&fleet, &machines, cx.deadline).await
+    };
+    fleet.watched(&machines, settled).await?;
     fleet.serve_ingress(&plan, &machines, prior.ingress.known() == Some(&true)).await?;
     leave::forget_lost_nodes(&fleet, &machines, cx.deadline).await?;
     let nodes = record.current().0.nodes;

@@ -17,7 +17,7 @@ mod reach;
 mod wait;
 
 pub use bootstrap::{Bootstrapped, bootstrap};
-pub use config::{Change, Outcome, apply_config};
+pub use config::{Change, Outcome, apply_config, stage_config, wait_config};
 pub use drain::{Drained, drain, forget_node, uncordon};
 pub use error::Error;
 pub use etcd::{wait_etcd, wait_quorum_without};

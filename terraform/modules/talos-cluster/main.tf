@@ -25,12 +25,11 @@ resource "inferadb_cluster" "this" {
     config_patches = var.control_plane.config_patches
   }
 
-  # Terraform takes no block's label from a variable, so the pools' names are the module's.
   dynamic "worker_pool" {
     for_each = var.general[*]
-    labels   = ["general"]
 
     content {
+      name           = "general"
       count          = worker_pool.value.count
       machine_type   = worker_pool.value.machine_type
       disk_size      = worker_pool.value.disk_size
@@ -45,9 +44,9 @@ resource "inferadb_cluster" "this" {
 
   dynamic "worker_pool" {
     for_each = var.database[*]
-    labels   = ["database"]
 
     content {
+      name           = "database"
       count          = worker_pool.value.count
       machine_type   = worker_pool.value.machine_type
       disk_size      = worker_pool.value.disk_size

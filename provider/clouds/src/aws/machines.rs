@@ -51,6 +51,7 @@ fn machine(instance: &Instance) -> Option<Machine> {
         private_ip: instance.private_ip_address().and_then(|address| address.parse().ok()),
         public_ip: instance.public_ip_address().and_then(|address| address.parse().ok()),
         talos_address: None,
+        image_id: instance.image_id().unwrap_or_default().to_owned(),
         bundle_fingerprint: tags.get(tags::BUNDLE).cloned().unwrap_or_default(),
         tags,
     })

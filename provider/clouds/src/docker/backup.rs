@@ -71,6 +71,7 @@ fn wanted(docker: &Docker, spec: &BackupSpec, network: super::inventory::Network
         scope: spec.scope.clone(),
         network,
         ports: Vec::new(),
+        place: None,
         body: ContainerCreateBody {
             image: Some(docker.settings().backup_image().to_owned()),
             cmd: Some(["--port", &format!(":{PORT}"), "--region", super::REGION, "posix", DATA].map(str::to_owned).to_vec()),
@@ -133,6 +134,14 @@ pub(super) async fn delete(docker: &Docker, id: &str, claim: &Claim, force: bool
             });
         }
         containers::remove(docker, &container.id).await?;
+    } else if root.finished && !force {
+        return Err(Error::NotEmpty {
+            object: format!("bucket `{id}`"),
+            message: format!(
+                "it cannot be looked into, as its container `{name}` is gone. An apply makes that again; with `force_destroy = true`, \
+                 applied first, the bucket goes as it is"
+            ),
+        });
     }
     marks::clear(docker, &marked).await?;
     proxy::remove_volume(docker, &name).await?;

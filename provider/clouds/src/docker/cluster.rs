@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::inventory::{Container, FRESH, State};
+use super::inventory::{Container, FRESH, SHARED, State};
 use super::places::{self, Port};
 use super::proxy::{self, Proxy, Purpose};
 use super::roots::{claimed, retag, sweep, take_up};
 use super::{Docker, EVERYBODY, labels, machines, marks, naming, network, roots};
 use crate::tags;
-use crate::{Claim, ClusterSpec, ClusterState, Error, Kind, Observer, Result, Root};
+use crate::{
+    Claim, ClusterOrigin, ClusterSpec, ClusterState, Error, Kind, Machine, MachineOrigin, Observer, RegionState, Result, Root,
+};
 
 const KUBERNETES: u16 = 6443;
 const TALOS: u16 = 50000;
@@ -50,6 +52,7 @@ pub(super) async fn apply(
         labels: common,
     };
     proxy::ensure(docker, proxy).await?;
+    machines::sweep(docker, &root).await?;
     retag(docker, &root, &marked, &spec.tags).await?;
     let (root, _) = claimed(docker, Kind::Cluster, &id, claim).await?.ok_or_else(gone)?;
     let state = read_root(docker, &root, FRESH).await?;
@@ -90,6 +93,22 @@ async fn read_root(docker: &Docker, root: &Root, age: Duration) -> Result<Cluste
         talos_api_allowed_cidrs: vec![EVERYBODY],
         tags: labels::users(&root.tags),
         drift,
+    })
+}
+
+/// What the machines were made from, and whether the region's ingress load balancer leads to any of them.
+pub(super) async fn origin(docker: &Docker, cluster: &ClusterState, region: &RegionState) -> Result<ClusterOrigin> {
+    let machines = machines::list(docker, &cluster.security_group_id, SHARED).await?;
+    let containers = docker.containers(SHARED).await?;
+    let image = |id: &str| containers.iter().find(|container| container.id == id).map(|container| container.image.clone());
+    let origin = |machine: &Machine| Some((machine.id.clone(), MachineOrigin { image_id: image(&machine.id)?, root_disk: None }));
+    let targets = match &region.ingress {
+        Some(ingress) => proxy::targets(docker, &ingress.id).await?,
+        None => Vec::new(),
+    };
+    Ok(ClusterOrigin {
+        machines: machines.iter().filter_map(origin).collect(),
+        serves_ingress: machines.iter().filter_map(|machine| machine.private_ip).any(|address| targets.contains(&address)),
     })
 }
 

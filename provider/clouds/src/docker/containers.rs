@@ -8,8 +8,8 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    ContainerArchiveInfoOptions, CreateContainerOptions, InspectContainerOptions, LogsOptions, RemoveContainerOptions,
-    StartContainerOptions, StopContainerOptions, UploadToContainerOptions,
+    ContainerArchiveInfoOptions, CreateContainerOptions, DownloadFromContainerOptions, InspectContainerOptions, LogsOptions,
+    RemoveContainerOptions, RenameContainerOptions, StartContainerOptions, StopContainerOptions, UploadToContainerOptions,
 };
 use futures_util::StreamExt;
 
@@ -37,6 +37,8 @@ pub(super) struct Wanted {
     pub(super) scope: Scope,
     pub(super) network: Network,
     pub(super) ports: Vec<Port>,
+    /// The place of the container that this one takes over from, which is off; else one is chosen.
+    pub(super) place: Option<Place>,
     pub(super) labels: Tags,
     /// Image, command, environment, host name.
     pub(super) body: ContainerCreateBody,
@@ -97,18 +99,33 @@ pub(super) async fn ensure(docker: &Docker, wanted: &Wanted) -> Result<Container
                 }
                 continue;
             }
-            State::Restarting => return Err(ended(docker, wanted, &standing.id).await),
+            State::Paused => {
+                unpause(docker, &wanted.object, &standing.id).await?;
+                continue;
+            }
+            // What never came up from another image need not be kept; its volumes are.
+            State::Restarting if wanted.body.image.as_ref() != Some(&standing.image) => {
+                remove(docker, &standing.id).await?;
+                continue;
+            }
+            State::Dead => {
+                remove(docker, &standing.id).await?;
+                continue;
+            }
+            State::Restarting => return Err(ended(docker, &wanted.object, &wanted.name, &standing.id).await),
             State::Created => provide(docker, wanted, &standing.id).await?,
             State::Stopped => {}
         }
         match start(docker, &wanted.object, &standing.id).await? {
             Start::Ok => match find(docker, &wanted.name).await? {
                 Some(now) if now.state == State::Running => return Ok(now),
-                Some(now) if now.state != State::Removing => return Err(ended(docker, wanted, &now.id).await),
+                Some(now) if now.state != State::Removing => {
+                    return Err(ended(docker, &wanted.object, &wanted.name, &now.id).await);
+                }
                 _ => {}
             },
             // A place that it has had before was taken while it was off.
-            Start::PortTaken(said) if standing.state == State::Stopped => {
+            Start::PortTaken(said) if standing.state == State::Stopped || wanted.place.is_some() => {
                 return Err(port_taken(docker, wanted, &standing, &said).await?);
             }
             Start::PortTaken(said) => {
@@ -122,6 +139,18 @@ pub(super) async fn ensure(docker: &Docker, wanted: &Wanted) -> Result<Container
                     return Err(error);
                 }
                 refused.ports.extend(if named.is_empty() { chosen.into_iter().map(|(_, port)| port).collect() } else { named });
+            }
+            Start::AddressTaken if standing.state == State::Stopped || wanted.place.is_some() => {
+                let address = super::places::address(&standing).map(|address| address.to_string()).unwrap_or_default();
+                return Err(Error::Api {
+                    operation: START,
+                    object: wanted.object.clone(),
+                    code: "address taken".to_owned(),
+                    message: format!(
+                        "another container has its address {address} in network `{}`: `docker network inspect {}` shows which",
+                        wanted.network.name, wanted.network.name
+                    ),
+                });
             }
             Start::AddressTaken => {
                 refused.addresses.extend(super::places::address(&standing));
@@ -145,12 +174,12 @@ async fn create(docker: &Docker, wanted: &Wanted, refused: &Refused) -> Result<(
     if containers.iter().any(|container| container.name == wanted.name) {
         return Ok(());
     }
-    let place =
-        Place::choose(&wanted.name, &wanted.network, &wanted.ports, &containers, refused).ok_or_else(|| Error::Quota {
-            operation: "docker:ContainerCreate",
-            object: wanted.object.clone(),
-            message: format!("no address is left in network `{}`, or no port on the host", wanted.network.name),
-        })?;
+    let chosen = || Place::choose(&wanted.name, &wanted.network, &wanted.ports, &containers, refused);
+    let place = wanted.place.clone().or_else(chosen).ok_or_else(|| Error::Quota {
+        operation: "docker:ContainerCreate",
+        object: wanted.object.clone(),
+        message: format!("no address is left in network `{}`, or no port on the host", wanted.network.name),
+    })?;
     let body = body(docker, wanted, &place);
     let made = docker
         .write("docker:ContainerCreate", &wanted.object, |client| {
@@ -230,6 +259,28 @@ pub(super) async fn put(docker: &Docker, object: &str, id: &str, folder: &str, a
     Ok(())
 }
 
+/// The archive of a path of a container, running or not; empty where there is no such path.
+pub(super) async fn get(docker: &Docker, object: &str, id: &str, path: &str) -> Result<Vec<u8>> {
+    let found = docker
+        .engine()
+        .call("docker:ContainerArchive", object, |client| {
+            let (id, options) = (id.to_owned(), DownloadFromContainerOptions { path: path.to_owned() });
+            async move {
+                let mut pieces = Box::pin(client.download_from_container(&id, Some(options)));
+                let mut archive = Vec::new();
+                while let Some(piece) = pieces.next().await {
+                    archive.extend_from_slice(&piece?);
+                }
+                Ok(archive)
+            }
+        })
+        .await;
+    match found {
+        Err(failure) if failure.is_not_found() => Ok(Vec::new()),
+        answer => Ok(answer?),
+    }
+}
+
 async fn start(docker: &Docker, object: &str, id: &str) -> Result<Start> {
     let started = docker
         .write(START, object, |client| {
@@ -292,11 +343,51 @@ async fn port_taken(docker: &Docker, wanted: &Wanted, standing: &Container, said
     })
 }
 
-/// Why a container does not run that was started: its exit code and its last words.
-async fn ended(docker: &Docker, wanted: &Wanted, id: &str) -> Error {
+/// How often the engine has started a container again because it ended; `None` where it is gone.
+pub(super) async fn restarts(docker: &Docker, id: &str) -> Result<Option<i64>> {
     let inspected = docker
         .engine()
-        .call("docker:ContainerInspect", &wanted.object, |client| {
+        .call("docker:ContainerInspect", &format!("container `{id}`"), |client| {
+            let id = id.to_owned();
+            async move { client.inspect_container(&id, None::<InspectContainerOptions>).await }
+        })
+        .await;
+    match inspected {
+        Ok(found) => Ok(Some(found.restart_count.unwrap_or_default())),
+        Err(failure) if failure.is_not_found() => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Lets a container shut down, and starts it again.
+pub(super) async fn restart(docker: &Docker, id: &str) -> Result<()> {
+    stop(docker, id).await;
+    match start(docker, &format!("container `{id}`"), id).await? {
+        Start::Ok => Ok(()),
+        Start::PortTaken(message) => Err(taken(id, message)),
+        Start::AddressTaken => Err(taken(id, "its address is taken".to_owned())),
+    }
+}
+
+fn taken(id: &str, message: String) -> Error {
+    Error::Api { operation: START, object: format!("container `{id}`"), code: "taken".to_owned(), message }
+}
+
+async fn unpause(docker: &Docker, object: &str, id: &str) -> Result<()> {
+    let done = docker
+        .write("docker:ContainerUnpause", object, |client| {
+            let id = id.to_owned();
+            async move { client.unpause_container(&id).await }
+        })
+        .await;
+    Ok(done?)
+}
+
+/// Why a container does not run that was started: its exit code and its last words.
+pub(super) async fn ended(docker: &Docker, object: &str, name: &str, id: &str) -> Error {
+    let inspected = docker
+        .engine()
+        .call("docker:ContainerInspect", object, |client| {
             let id = id.to_owned();
             async move { client.inspect_container(&id, None::<InspectContainerOptions>).await }
         })
@@ -311,9 +402,9 @@ async fn ended(docker: &Docker, wanted: &Wanted, id: &str) -> Error {
     };
     Error::Api {
         operation: START,
-        object: wanted.object.clone(),
+        object: object.to_owned(),
         code: "ended".to_owned(),
-        message: format!("{why}. Its last words (`docker logs {}`):\n{}", wanted.name, last_words(docker, id).await),
+        message: format!("{why}. Its last words (`docker logs {name}`):\n{}", last_words(docker, id).await),
     }
 }
 
@@ -336,8 +427,25 @@ async fn last_words(docker: &Docker, id: &str) -> String {
     read.unwrap_or_default()
 }
 
+/// Gives a container another name.
+pub(super) async fn rename(docker: &Docker, object: &str, id: &str, name: &str) -> Result<()> {
+    let renamed = docker
+        .write("docker:ContainerRename", object, |client| {
+            let (id, options) = (id.to_owned(), RenameContainerOptions { name: name.to_owned() });
+            async move { client.rename_container(&id, options).await }
+        })
+        .await;
+    Ok(renamed?)
+}
+
 /// Lets a container shut down, and removes it with its anonymous volumes.
 pub(super) async fn stop_and_remove(docker: &Docker, id: &str) -> Result<()> {
+    stop(docker, id).await;
+    remove(docker, id).await
+}
+
+/// Lets a container shut down.
+pub(super) async fn stop(docker: &Docker, id: &str) {
     let object = format!("container `{id}`");
     let stopped = docker
         .write("docker:ContainerStop", &object, |client| {
@@ -349,9 +457,8 @@ pub(super) async fn stop_and_remove(docker: &Docker, id: &str) -> Result<()> {
     if let Err(failure) = stopped
         && !failure.is_not_found()
     {
-        tracing::info!(container = id, message = failure.message, "it does not shut down, and is removed all the same");
+        tracing::info!(container = id, message = failure.message, "it does not shut down, and is taken away all the same");
     }
-    remove(docker, id).await
 }
 
 /// Removes a container at once, and waits until it is gone.

@@ -74,14 +74,16 @@ struct ContextHost {
 impl Endpoint {
     /// Reads files: not for async threads.
     pub(super) fn find(settings: &DockerSettings, environment: &Environment) -> Result<Self> {
+        let of_environment = || {
+            let home = || environment.config.clone();
+            environment.tls_verify.then(|| environment.cert_path.clone().or_else(home)).flatten()
+        };
         let mut found = if let Some(host) = &settings.host {
-            Self { host: host.clone(), certificates: None }
+            Self { host: host.clone(), certificates: of_environment() }
         } else if let Some(context) = &settings.context {
             of_context("context", context, environment)?
         } else if let Some(host) = &environment.host {
-            let home = || environment.config.clone();
-            let certificates = environment.tls_verify.then(|| environment.cert_path.clone().or_else(home)).flatten();
-            Self { host: host.clone(), certificates }
+            Self { host: host.clone(), certificates: of_environment() }
         } else if let Some(context) = environment.context.clone().or_else(|| current_context(environment)) {
             of_context("context", &context, environment)?
         } else {
@@ -99,8 +101,8 @@ impl Endpoint {
             return Ok(());
         } else if self.host.starts_with("ssh://") {
             format!(
-                "`{}` goes through SSH, which this provider does not speak. Forward the engine's socket, with `ssh -nNT -L \
-                 /tmp/docker.sock:/var/run/docker.sock HOST`, and set `host = \"unix:///tmp/docker.sock\"`",
+                "`{}` goes through SSH, which this provider does not speak, and the ports that nodes publish would stay on that \
+                 machine. Run Terraform there, or let the engine listen with TLS and set `host = \"tcp://HOST:2376\"` and `cert_path`",
                 self.host
             )
         } else {

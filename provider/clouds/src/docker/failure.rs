@@ -126,7 +126,7 @@ impl From<Failure> for Error {
                 endpoint: engine,
                 message: format!(
                     "{message}. Its socket is not open to this user: join its group with `sudo usermod -aG docker \"$USER\"` and \
-                     log in again (whoever is in that group can become root), or use a rootless engine"
+                     log in again (whoever is in that group can become root)"
                 ),
             },
             Class::Certificates => Self::Settings { setting: "cert_path", message },
@@ -158,7 +158,7 @@ mod tests {
         );
         insta::assert_snapshot!(
             Error::from(failure(&io(io::ErrorKind::PermissionDenied))),
-            @r#"the Docker engine at `unix:///var/run/docker.sock` does not answer: os says no. Its socket is not open to this user: join its group with `sudo usermod -aG docker "$USER"` and log in again (whoever is in that group can become root), or use a rootless engine"#
+            @r#"the Docker engine at `unix:///var/run/docker.sock` does not answer: os says no. Its socket is not open to this user: join its group with `sudo usermod -aG docker "$USER"` and log in again (whoever is in that group can become root)"#
         );
         assert_eq!(failure(&io(io::ErrorKind::ConnectionRefused)).class, Class::Nobody);
         assert_eq!(failure(&io(io::ErrorKind::ConnectionReset)).class, Class::Broken);

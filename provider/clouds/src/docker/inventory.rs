@@ -24,6 +24,8 @@ pub(super) const FRESH: Duration = Duration::ZERO;
 pub(super) struct Container {
     pub(super) id: String,
     pub(super) name: String,
+    /// The image as it was asked for; its id where that name has gone to another image.
+    pub(super) image: String,
     pub(super) labels: Tags,
     pub(super) state: State,
     /// Names of its networks, and its address in each.
@@ -37,9 +39,12 @@ pub(super) struct Container {
 pub(super) enum State {
     Created,
     Running,
+    Paused,
     Restarting,
     Stopped,
     Removing,
+    /// The engine failed to remove it.
+    Dead,
 }
 
 /// A volume of ours.
@@ -150,10 +155,13 @@ fn container(found: ContainerSummary) -> Option<Container> {
         state: match found.state {
             Some(ContainerSummaryStateEnum::CREATED) => State::Created,
             Some(ContainerSummaryStateEnum::RUNNING) => State::Running,
+            Some(ContainerSummaryStateEnum::PAUSED) => State::Paused,
+            Some(ContainerSummaryStateEnum::DEAD) => State::Dead,
             Some(ContainerSummaryStateEnum::RESTARTING) => State::Restarting,
             Some(ContainerSummaryStateEnum::REMOVING) => State::Removing,
             _ => State::Stopped,
         },
+        image: found.image.unwrap_or_default(),
         networks: networks.collect(),
         labels,
         ports,

@@ -22,6 +22,8 @@ pub(super) const ADDRESS: &str = "inferadb.com/address";
 pub(super) const PUBLISHED: &str = "inferadb.com/published";
 /// On load balancers: what they are for (`api`, `ingress`).
 pub(super) const BALANCER: &str = "inferadb.com/load-balancer";
+/// On volumes of machines: the machine's name.
+pub(super) const MACHINE: &str = "inferadb.com/machine";
 /// On machines: the machine type.
 pub(super) const MACHINE_TYPE: &str = "inferadb.com/machine-type";
 /// On backup stores: the bucket.

@@ -46,8 +46,8 @@ use self::engine::Engine;
 use self::failure::Failure;
 use self::inventory::{FRESH, Inventory, SHARED};
 use crate::{
-    BackupSpec, BackupState, Claim, Cloud, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec, MachineType,
-    Mark, Observer, Place, ProviderType, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge, tags,
+    BackupSpec, BackupState, Claim, Cloud, ClusterOrigin, ClusterSpec, ClusterState, Error, Image, Kind, Machine, MachineSpec,
+    MachineType, Mark, Observer, Place, ProviderType, RegionSpec, RegionState, Result, Root, Scope, UserDataTooLarge, tags,
 };
 
 /// An engine has no regions: this stands for the whole of it.
@@ -200,6 +200,10 @@ impl Cloud for Docker {
         cluster::read(self, root_id, SHARED).await
     }
 
+    async fn cluster_origin(&self, cluster: &ClusterState, region: &RegionState) -> Result<ClusterOrigin> {
+        cluster::origin(self, cluster, region).await
+    }
+
     async fn delete_cluster(&self, root_id: &str, claim: &Claim) -> Result<()> {
         cluster::delete(self, root_id, claim).await
     }
@@ -210,6 +214,26 @@ impl Cloud for Docker {
 
     async fn create_machine(&self, scope: &Scope, cluster_name: &str, _: &ClusterState, spec: &MachineSpec) -> Result<Machine> {
         machines::create(self, scope, cluster_name, spec).await
+    }
+
+    async fn fetch_image(&self, image_id: &str) -> Result<()> {
+        images::ensure(self, image_id).await
+    }
+
+    async fn restart_machine(&self, machine_id: &str) -> Result<()> {
+        containers::restart(self, machine_id).await
+    }
+
+    async fn watch_machines(&self, machine_ids: &[String]) -> Error {
+        machines::watch(self, machine_ids).await
+    }
+
+    async fn shared_memory_mib(&self) -> Result<Option<u64>> {
+        Ok(Some(self.engine().facts().await?.memory_mib))
+    }
+
+    async fn rebuild_machine(&self, scope: &Scope, cluster_name: &str, machine_id: &str, spec: &MachineSpec) -> Result<Machine> {
+        machines::rebuild(self, scope, cluster_name, machine_id, spec).await
     }
 
     async fn user_data(&self, machine_id: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {

@@ -10,6 +10,8 @@ use crate::{MachineRole, Scope, tags};
 /// The longest host name that Linux and Kubernetes both take.
 const HOST_NAME: usize = 63;
 
+const ASIDE: &str = "_aside";
+
 /// A region's network.
 pub(super) fn region(scope: &Scope) -> String {
     format!("inferadb.{}.{}", scope.environment, scope.region)
@@ -33,6 +35,16 @@ pub(super) fn api(root: &str) -> String {
 /// A machine's container.
 pub(super) fn machine(scope: &Scope, cluster: &str, role: MachineRole, pool: &str, index: u32) -> String {
     format!("{}.{}", self::cluster(scope, cluster), tags::machine_name(role, pool, index))
+}
+
+/// What a machine's container is called from when another one takes its place until that runs.
+pub(super) fn set_aside(machine: &str) -> String {
+    format!("{machine}{ASIDE}")
+}
+
+/// The machine that a container is or was, by its name.
+pub(super) fn machine_of(container: &str) -> &str {
+    container.strip_suffix(ASIDE).unwrap_or(container)
 }
 
 /// A machine's volume for a path.

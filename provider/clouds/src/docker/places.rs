@@ -73,6 +73,11 @@ impl Place {
         Some(Self { address, ports: chosen })
     }
 
+    /// That of a container, which another one is to take over.
+    pub(super) fn of(container: &Container) -> Option<Self> {
+        Some(Self { address: address(container)?, ports: published(container) })
+    }
+
     /// The labels that say it.
     pub(super) fn labels(&self) -> [(String, String); 2] {
         let ports: Vec<String> = self.ports.iter().map(|(inside, outside)| format!("{inside}={outside}")).collect();
@@ -124,6 +129,7 @@ mod tests {
         Container {
             id: "c".to_owned(),
             name: "c".to_owned(),
+            image: String::new(),
             labels: place.labels().into(),
             state: State::Stopped,
             networks: vec![("inferadb.dev.local".to_owned(), None)],

@@ -91,6 +91,7 @@ pub(super) async fn ensure(docker: &Docker, proxy: Proxy<'_>) -> Result<Containe
         scope: proxy.scope.clone(),
         network: proxy.network,
         ports: proxy.ports,
+        place: None,
         body: ContainerCreateBody {
             image: Some(image.to_owned()),
             entrypoint: Some(vec!["haproxy".to_owned()]),
@@ -144,6 +145,21 @@ pub(super) async fn set_targets(docker: &Docker, name: &str, targets: &[(String,
         })
         .await?;
     Ok(())
+}
+
+/// Where a load balancer leads, by its configuration.
+pub(super) async fn targets(docker: &Docker, name: &str) -> Result<Vec<Ipv4Addr>> {
+    let Some(container) = containers::find(docker, name).await? else { return Ok(Vec::new()) };
+    let object = format!("load balancer `{name}`");
+    let archive = containers::get(docker, &object, &container.id, &format!("{FOLDER}/{FILE}")).await?;
+    let text = String::from_utf8_lossy(&archive);
+    Ok(text.lines().filter_map(target).collect())
+}
+
+/// The address in `server NAME ADDRESS:PORT`.
+fn target(line: &str) -> Option<Ipv4Addr> {
+    let (_, place) = line.trim().strip_prefix("server ")?.split_once(' ')?;
+    place.split_once(':')?.0.parse().ok()
 }
 
 /// Removes a load balancer, and its volume where that is its own.
@@ -200,6 +216,16 @@ defaults
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn targets_read_back() {
+        let targets =
+            [("general-0".to_owned(), Ipv4Addr::new(10, 5, 0, 7)), ("general-1".to_owned(), Ipv4Addr::new(10, 5, 0, 8))];
+        let text = configuration(Purpose::Ingress, &targets);
+        let found: std::collections::BTreeSet<Ipv4Addr> = text.lines().filter_map(target).collect();
+        assert_eq!(found, targets.into_iter().map(|(_, address)| address).collect());
+        assert_eq!(configuration(Purpose::Api, &[]).lines().find_map(target), None);
+    }
 
     #[test]
     fn each_listener_leads_to_each_target() {

@@ -128,15 +128,15 @@ pub(super) async fn delete(docker: &Docker, id: &str, claim: &Claim) -> Result<(
     let Some((root, marked)) = claimed(docker, Kind::Region, id, claim).await? else { return Ok(()) };
     refuse_members(docker, &root.scope).await?;
     let name = naming::ingress(&root.scope);
+    // Before anything goes: a region that is refused stays whole.
+    refuse_strangers(docker, &root.scope, &marked.name).await?;
     proxy::remove(docker, &name, Some(&name)).await?;
     marks::clear(docker, &marked).await?;
     if !network::remove(docker, id).await? {
+        refuse_strangers(docker, &root.scope, &marked.name).await?;
         return Err(Error::NotEmpty {
             object: format!("network `{}`", marked.name),
-            message: format!(
-                "containers that are not ours are in it: {}. Remove or disconnect them first",
-                strangers(docker, &marked.name).await?
-            ),
+            message: format!("the engine keeps it: `docker network inspect {}` shows what is in it", marked.name),
         });
     }
     sweep(docker, &root.scope).await
@@ -159,8 +159,19 @@ async fn refuse_members(docker: &Docker, scope: &Scope) -> Result<()> {
     })
 }
 
-async fn strangers(docker: &Docker, network: &str) -> Result<String> {
+async fn refuse_strangers(docker: &Docker, scope: &Scope, network: &str) -> Result<()> {
     let containers = docker.containers(FRESH).await?;
-    let in_it = containers.iter().filter(|container| container.networks.iter().any(|(name, _)| name == network));
-    Ok(in_it.map(|container| format!("`{}`", container.name)).collect::<Vec<_>>().join(", "))
+    let strangers: Vec<String> = containers
+        .iter()
+        .filter(|container| container.networks.iter().any(|(name, _)| name == network))
+        .filter(|container| !labels::belongs(&container.labels, scope))
+        .map(|container| format!("`{}`", container.name))
+        .collect();
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    Err(Error::NotEmpty {
+        object: format!("network `{network}`"),
+        message: format!("containers that are not ours are in it: {}. Remove or disconnect them first", strangers.join(", ")),
+    })
 }

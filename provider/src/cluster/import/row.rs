@@ -12,6 +12,7 @@ use super::super::render::{Blueprint, host, note_endpoints};
 use super::super::site::Site;
 use super::patches::none;
 use super::standing::{Cluster, Standing};
+use crate::abilities;
 use crate::claims;
 use crate::configured::Configured;
 use crate::ids::MemberId;
@@ -79,15 +80,16 @@ pub(super) async fn read(
         kubeconfig: Value::Null,
         talosconfig: Value::Null,
         control_plane: Value::Null,
-        worker_pool: BTreeMap::new().into(),
+        worker_pool: Value::Known(Vec::new()),
         timeouts: Value::Null,
     };
     note_endpoints(&mut model, own);
     networks(&mut model, control_plane, &shape, bundle);
     model.control_plane = self::control_plane(cx, site, origin, found, control_plane).await.into();
-    let mut pools = BTreeMap::new();
+    // By name: in which order they were written, nothing tells.
+    let mut pools = Vec::new();
     for sample in found.samples().filter(|node| node.machine.role == MachineRole::Worker) {
-        pools.insert(sample.machine.pool.clone(), worker_pool(cx, site, id, origin, found, sample).await?);
+        pools.push(worker_pool(cx, site, id, origin, found, sample).await?);
     }
     model.worker_pool = pools.into();
     Ok(model)
@@ -139,7 +141,7 @@ async fn control_plane(
     found: &Cluster,
     sample: &Standing,
 ) -> ControlPlane {
-    let (disk_size, disk_type) = disk(cx, origin, sample);
+    let (disk_size, disk_type) = disk(cx, site, origin, sample);
     ControlPlane {
         count: count(found, sample).into(),
         machine_type: machine_type(site, sample),
@@ -174,8 +176,9 @@ async fn worker_pool(
         .collect();
     let annotations: BTreeMap<String, Value<String>> =
         shape.annotations.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
-    let (disk_size, disk_type) = disk(cx, origin, sample);
+    let (disk_size, disk_type) = disk(cx, site, origin, sample);
     Ok(WorkerPool {
+        name: machine.pool.as_str().into(),
         count: count(found, sample).into(),
         machine_type: machine_type(site, sample),
         disk_size: disk_size.into(),
@@ -203,11 +206,15 @@ fn machine_type(site: &Site, sample: &Standing) -> Value<String> {
     names::our_machine_type(site.region_id.place.provider_type, &sample.machine.machine_type).into()
 }
 
-fn disk(cx: &ReadContext<Configured>, origin: &ClusterOrigin, sample: &Standing) -> (i64, String) {
+fn disk(cx: &ReadContext<Configured>, site: &Site, origin: &ClusterOrigin, sample: &Standing) -> (i64, String) {
+    let disks = abilities::of(site.region_id.place.provider_type).root_disks;
     if let Some(disk) = origin.machines.get(&sample.machine.id).and_then(|machine| machine.root_disk.as_ref()) {
         return (i64::from(disk.size_gib), disk.volume_type.clone());
     }
     let (size, kind) = DISK;
+    if !disks {
+        return (size, kind.to_owned());
+    }
     cx.warn(Diagnostic::warning(format!("The root disk of node `{}` is not found", sample.name)).detail(format!(
         "It is taken for one of {size} GiB and type `{kind}`. Where the next plan says that `disk_size` or `disk_type` cannot be \
          changed, the disk has lost its tags or is not attached."

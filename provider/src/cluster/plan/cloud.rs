@@ -27,7 +27,7 @@ pub(super) async fn in_the_cloud(
     let cloud = connection.cloud.as_ref();
     let asking = |error: &clouds::Error| Diagnostics::from(diagnostics::asking("Cannot plan this cluster", error));
     if let Some(wanted) = wanted {
-        machine_types(connection, region_id, plan, wanted, found).await?;
+        machine_types(cx, connection, region_id, plan, wanted, found).await?;
     }
     // A region that this run makes or replaces has been compared with already.
     if cx.provider.planned_network(region_id).is_none() {
@@ -74,6 +74,7 @@ async fn kept(connection: &Connection, root: &Root, wanted: &BTreeMap<String, De
 
 /// That the machine types exist and the image fits them.
 async fn machine_types(
+    cx: &PlanContext<Configured>,
     connection: &Connection,
     region_id: &RegionId,
     plan: &ClusterModel,
@@ -84,6 +85,7 @@ async fn machine_types(
     let mut architectures = BTreeSet::new();
     let mut without_uefi = Vec::new();
     let mut asked = BTreeSet::new();
+    let mut memory = BTreeMap::new();
     for node in wanted.values() {
         let name = names::machine_type(provider_type, &node.machine_type);
         if !asked.insert(name) {
@@ -96,6 +98,7 @@ async fn machine_types(
         match &machine_type {
             Some(machine_type) => {
                 architectures.insert(machine_type.architecture.clone());
+                memory.insert(name, machine_type.memory_mib);
                 if !machine_type.boots_uefi {
                     without_uefi.push((machine_type.clone(), node.place().attribute("machine_type")));
                 }
@@ -118,6 +121,8 @@ async fn machine_types(
             ),
         }
     }
+    let asked_for = wanted.values().filter_map(|node| memory.get(names::machine_type(provider_type, &node.machine_type)));
+    shared_memory(cx, connection, asked_for.sum()).await?;
     let (Some(version), false) = (plan.talos_version.as_str(), plan.image.is_unknown()) else { return Ok(()) };
     for architecture in &architectures {
         match connection.cloud.image(version, architecture, plan.image.as_str()).await {
@@ -129,6 +134,23 @@ async fn machine_types(
             }
         }
     }
+    Ok(())
+}
+
+/// Warns of machines that together may take more memory than there is.
+async fn shared_memory(cx: &PlanContext<Configured>, connection: &Connection, asked_for: u64) -> Result<(), Diagnostics> {
+    let failed = |error: clouds::Error| diagnostics::asking("Cannot tell how much memory there is", &error);
+    let Some(shared) = connection.cloud.shared_memory_mib().await.map_err(failed)?.filter(|shared| *shared < asked_for) else {
+        return Ok(());
+    };
+    cx.warn(
+        Diagnostic::warning("The nodes may run out of memory")
+            .detail(format!(
+                "All of them together may take {asked_for} MiB, and the engine's machine has {shared} MiB. Linux ends processes when \
+                 none is left. Take fewer nodes or smaller machine types, or give the engine more memory."
+            ))
+            .at(path!("control_plane")),
+    );
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What a configuration says by itself, and what it may not ask of a cluster that runs.
 
+use clouds::ProviderType;
 use talos::patch::Patch;
 use talos::version::{KubernetesVersion, TalosVersion};
 use tf_provider::{Diagnostic, Diagnostics, Path, Value, path};
@@ -31,31 +32,33 @@ pub(in crate::cluster) fn validate(config: &ClusterModel, diagnostics: &mut Diag
     if let Some(talos) = &talos {
         patches(config, talos, diagnostics);
     }
-    if let Some(pools) = config.worker_pool.known() {
-        for name in pools.keys() {
-            if let Err(problem) = checks::pool_name(name) {
-                diagnostics.push(
-                    Diagnostic::error("This pool cannot be named so")
-                        .detail(problem)
-                        .at(path!("worker_pool").element(name.as_str())),
-                );
-            }
+    for (place, name, _) in config.pools() {
+        if config.pools().any(|(before, other, _)| before < place && other == name) {
+            diagnostics.push(
+                Diagnostic::error(format!("Two pools are called `{name}`"))
+                    .detail("A pool is known by its name: give one of them another, or take it away.")
+                    .at(path!("worker_pool").element(place).attribute("name")),
+            );
         }
     }
     ranges(config, None, diagnostics);
-    lacking(config, diagnostics);
+    if let Some(region) = config.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok()) {
+        lacking(config, region.place.provider_type, diagnostics);
+    }
 }
 
-/// What the region's cloud does not have.
-fn lacking(config: &ClusterModel, diagnostics: &mut Diagnostics) {
-    let Some(cloud) = config.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok()).map(|id| id.place.provider_type)
-    else {
-        return;
-    };
+/// What the region's cloud does not have. Most configurations name a region that only the plan knows.
+pub(super) fn lacking(config: &ClusterModel, cloud: ProviderType, diagnostics: &mut Diagnostics) {
+    if !abilities::of(cloud).root_disks {
+        let why = "Nodes keep what they write in volumes, which take what the engine's machine has.";
+        for attribute in disks(config) {
+            diagnostics.push(abilities::lacking(cloud, attribute, why));
+        }
+    }
     if abilities::of(cloud).firewall {
         return;
     }
-    let why = "It publishes ports on the host's loopback address, where whoever uses the host reaches them.";
+    let why = "It publishes ports on the host, where whoever reaches them is let through.";
     for (asked, attribute) in [
         (!config.kubernetes_api_allowed_cidrs.is_null(), path!("kubernetes_api_allowed_cidrs")),
         (!config.talos_api_allowed_cidrs.is_null(), path!("talos_api_allowed_cidrs")),
@@ -66,14 +69,30 @@ fn lacking(config: &ClusterModel, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Where a configuration says something of root disks.
+fn disks(config: &ClusterModel) -> Vec<Path> {
+    let mut said = Vec::new();
+    let mut look = |block: Path, size: &Value<i64>, kind: &Value<String>| {
+        said.extend((!size.is_null()).then(|| block.clone().attribute("disk_size")));
+        said.extend((!kind.is_null()).then(|| block.attribute("disk_type")));
+    };
+    if let Some(control_plane) = config.control_plane.known() {
+        look(path!("control_plane"), &control_plane.disk_size, &control_plane.disk_type);
+    }
+    for (place, _, pool) in config.pools() {
+        look(path!("worker_pool").element(place), &pool.disk_size, &pool.disk_type);
+    }
+    said
+}
+
 /// The attributes of all patch lists, each with its place in the configuration.
 fn patch_lists(config: &ClusterModel) -> Vec<(Path, &Value<Vec<Value<String>>>)> {
     let mut lists = vec![(path!("config_patches"), &config.config_patches)];
     if let Some(control_plane) = config.control_plane.known() {
         lists.push((path!("control_plane", "config_patches"), &control_plane.config_patches));
     }
-    for (name, pool) in config.worker_pool.known().into_iter().flatten() {
-        lists.push((path!("worker_pool").element(name.as_str()).attribute("config_patches"), &pool.config_patches));
+    for (place, pool) in config.worker_pool.known().into_iter().flatten().enumerate() {
+        lists.push((path!("worker_pool").element(place).attribute("config_patches"), &pool.config_patches));
     }
     lists
 }
@@ -114,17 +133,23 @@ pub(super) fn ranges(config: &ClusterModel, network: Option<&str>, diagnostics: 
     }
 }
 
-/// Changes that this release makes on no running cluster; said in the plan, not in the middle of an apply.
-pub(super) fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(), Diagnostics> {
+/// Changes that this release makes on no running cluster; said in the plan, not in the middle of an apply. `rebuilds`: where
+/// another Talos is another machine.
+pub(super) fn unsupported(prior: &ClusterModel, plan: &ClusterModel, rebuilds: bool) -> Result<(), Diagnostics> {
     let mut found = Diagnostics::new();
+    let mut refusals = Vec::new();
     let mut refuse = |place: Path, what: &str, instead: &str| {
-        found.push(
+        refusals.push(
             Diagnostic::error(format!("{what} cannot be changed on a running cluster")).detail(instead.to_owned()).at(place),
         );
     };
     let versions = "This release upgrades no cluster. Set the value back to what the cluster runs.";
     if plan.talos_version != prior.talos_version {
-        refuse(path!("talos_version"), "`talos_version`", versions);
+        if !rebuilds {
+            refuse(path!("talos_version"), "`talos_version`", versions);
+        } else if let Some(problem) = wrong_step(prior, plan) {
+            found.push(problem);
+        }
     }
     if plan.kubernetes_version != prior.kubernetes_version {
         refuse(path!("kubernetes_version"), "`kubernetes_version`", versions);
@@ -143,8 +168,8 @@ pub(super) fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(
             }
         }
     }
-    for (name, after) in plan.worker_pool.known().into_iter().flatten() {
-        let Some(before) = prior.worker_pool.known().and_then(|pools| pools.get(name)) else { continue };
+    for (place, name, after) in plan.pools() {
+        let Some(before) = prior.pool(name) else { continue };
         let pool =
             "A pool keeps its machines. Add a pool with the new value, apply, then take this one away: its nodes are drained.";
         for (attribute, same) in [
@@ -156,12 +181,39 @@ pub(super) fn unsupported(prior: &ClusterModel, plan: &ClusterModel) -> Result<(
         ] {
             if !same {
                 refuse(
-                    path!("worker_pool").element(name.as_str()).attribute(attribute),
+                    path!("worker_pool").element(place).attribute(attribute),
                     &format!("`{attribute}` of pool `{name}`"),
                     pool,
                 );
             }
         }
     }
+    found.extend(Diagnostics::from(refusals));
     found.into_result()
+}
+
+/// What speaks against another Talos on the disks of the one that runs.
+fn wrong_step(prior: &ClusterModel, plan: &ClusterModel) -> Option<Diagnostic> {
+    let version = |value: &Value<String>| value.as_str().and_then(|text| TalosVersion::parse(text).ok());
+    let (before, after) = (version(&prior.talos_version)?, version(&plan.talos_version)?);
+    if !(before.minor()..=before.minor() + 1).contains(&after.minor()) {
+        return Some(
+            Diagnostic::error(format!("Talos cannot go from {before} to {after} in one step"))
+                .detail(format!(
+                    "Talos reads what the minor version before it has left on a disk: {before} goes to another release of v1.{} or to \
+                     one of v1.{}.",
+                    before.minor(),
+                    before.minor() + 1
+                ))
+                .at(path!("talos_version")),
+        );
+    }
+    // An image that is named is the Talos that nodes run, whatever the version says.
+    (!plan.image.is_null() && plan.image == prior.image).then(|| {
+        Diagnostic::error(format!("`image` is not one of Talos {after}"))
+            .detail(format!(
+                "It is the image of {before} as before. Name one of {after}, or leave `image` out for the official one."
+            ))
+            .at(path!("image"))
+    })
 }

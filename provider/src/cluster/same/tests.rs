@@ -16,8 +16,9 @@ fn map(entries: &[(&str, &str)]) -> Value<BTreeMap<String, Value<String>>> {
     Value::Known(entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect())
 }
 
-fn pool(count: i64) -> WorkerPool {
+fn pool(name: &str, count: i64) -> WorkerPool {
     WorkerPool {
+        name: name.into(),
         count: count.into(),
         machine_type: "large".into(),
         disk_size: 50.into(),
@@ -93,7 +94,7 @@ fn written() -> ClusterModel {
         kubeconfig: Value::Null,
         talosconfig: Value::Null,
         control_plane: control_plane().into(),
-        worker_pool: Value::Known([("general".to_owned(), pool(2))].into()),
+        worker_pool: Value::Known(vec![pool("general", 2)]),
         timeouts: Value::Null,
     }
 }
@@ -103,7 +104,7 @@ fn control(model: &mut ClusterModel) -> &mut ControlPlane {
 }
 
 fn general(model: &mut ClusterModel) -> &mut WorkerPool {
-    model.worker_pool.known_mut().unwrap().get_mut("general").unwrap()
+    model.worker_pool.known_mut().unwrap().iter_mut().find(|pool| pool.name.as_str() == Some("general")).unwrap()
 }
 
 /// The same as an import finds it: nothing is null, and what patches say is one patch for all.
@@ -192,7 +193,7 @@ fn a_new_pool_gets_no_patch_that_an_import_took_for_everybodys() {
     control(&mut config).config_patches = list(&[SYSCTL]);
     general(&mut config).config_patches = list(&[SYSCTL]);
     assert!(planned(&prior, &config) == prior);
-    config.worker_pool.known_mut().unwrap().insert("bare".to_owned(), pool(1));
+    config.worker_pool.known_mut().unwrap().insert(0, pool("bare", 1));
     let mut plan = planned(&prior, &config);
     assert!(plan.config_patches.is_null());
     assert!(general(&mut plan).config_patches == list(&[SYSCTL]));

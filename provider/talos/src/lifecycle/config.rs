@@ -51,36 +51,50 @@ pub async fn apply_config(
     progress: &Progress<'_>,
 ) -> Result<Outcome, Error> {
     let time = (deadline, progress);
-    let patient = &node.with_deadline(APPLY_WITHIN);
     if insist(time, || async move { runs_with(node, config).await.map(Look::Done) }).await? {
         return Ok(Outcome::Unchanged);
     }
-    let mode = match change {
-        Change::InPlace => ApplyMode::NoReboot,
-        Change::Reboot => ApplyMode::Staged,
+    let warnings = match change {
+        Change::InPlace => give(node, config, ApplyMode::NoReboot, time).await?,
+        Change::Reboot => {
+            let before = insist(time, || async move { node.boot_id().await.map(Look::Done) }).await?;
+            let warnings = give(node, config, ApplyMode::Staged, time).await?;
+            progress(&format!("{STEP}: `{}` reboots", node.address()));
+            reboot(node, &before, time).await?;
+            warnings
+        }
     };
-    insist(time, || async move { patient.try_configuration(config, mode).await.map(Look::Done) }).await?;
-    let before = match change {
-        Change::InPlace => None,
-        Change::Reboot => Some(insist(time, || async move { node.boot_id().await.map(Look::Done) }).await?),
-    };
-    // Applying the same config twice is harmless, so a lost answer is asked for again.
-    let applied = insist(time, || async move { patient.apply_configuration(config, mode).await.map(Look::Done) }).await?;
-    if let Some(before) = &before {
-        progress(&format!("{STEP}: `{}` reboots", node.address()));
-        reboot(node, before, time).await?;
-    }
-    insist(time, || async move {
+    wait_config(node, config, deadline, progress).await?;
+    Ok(match change {
+        Change::InPlace => Outcome::Applied(warnings),
+        Change::Reboot => Outcome::Rebooted(warnings),
+    })
+}
+
+/// Leaves `config` on the node's disk for its next boot, for nodes that are rebooted by other means than their API: Talos in a
+/// container refuses to reboot. [`wait_config`] tells when it runs.
+pub async fn stage_config(node: &Client, config: &str, deadline: Instant, progress: &Progress<'_>) -> Result<(), Error> {
+    give(node, config, ApplyMode::Staged, (deadline, progress)).await.map(drop)
+}
+
+/// Waits until the node runs with this config.
+pub async fn wait_config(node: &Client, config: &str, deadline: Instant, progress: &Progress<'_>) -> Result<(), Error> {
+    insist((deadline, progress), || async move {
         if runs_with(node, config).await? {
             return Ok(Look::Done(()));
         }
         Ok(Look::NotYet(format!("`{}` does not run with the new one yet", node.address())))
     })
-    .await?;
-    Ok(match change {
-        Change::InPlace => Outcome::Applied(applied.warnings),
-        Change::Reboot => Outcome::Rebooted(applied.warnings),
-    })
+    .await
+}
+
+/// Hands a config over, after a dry run; Talos' warnings.
+async fn give(node: &Client, config: &str, mode: ApplyMode, time: (Instant, &Progress<'_>)) -> Result<Vec<String>, Error> {
+    let patient = &node.with_deadline(APPLY_WITHIN);
+    insist(time, || async move { patient.try_configuration(config, mode).await.map(Look::Done) }).await?;
+    // Applying the same config twice is harmless, so a lost answer is asked for again.
+    let applied = insist(time, || async move { patient.apply_configuration(config, mode).await.map(Look::Done) }).await?;
+    Ok(applied.warnings)
 }
 
 /// Orders a reboot and waits until the node answers from another boot than `before`.
