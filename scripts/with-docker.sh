@@ -15,8 +15,8 @@ engine=acceptance-tests/engine
 folder=$(mktemp -d /tmp/inferadb-docker-XXXXXX)
 nodes=
 finish() {
-  [ -z "$nodes" ] || kill "$nodes" 2>/dev/null || true
   $engine/stop.sh "$folder" || true
+  [ -z "$nodes" ] || kill "$nodes" 2>/dev/null || true
   rm -rf "$folder"
 }
 trap finish EXIT

@@ -112,6 +112,42 @@ async fn a_changed_patch_is_applied_in_place_to_every_node_on_docker() {
     a_patch_changes_in_place(Kind::OpenTofu, Cloud::Docker).await;
 }
 
+async fn a_patch_reboots(kind: Kind, cloud: Cloud) {
+    let Some(world) = World::on(cloud).await else { return };
+    let configuration = world.cluster().with_cluster(|it| it.workers = 1);
+    let workspace = world.workspace(kind, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+    let machines = world.inventory().await.machines();
+
+    let file = r#"{ path = "/var/etc/note", content = "x", op = "create", permissions = 420 }"#;
+    let patched = configuration
+        .with_cluster(|it| it.extra = format!("config_patches = [yamlencode({{ machine = {{ files = [{file}] }} }})]"));
+    workspace.write("main.tf", &patched.hcl()).unwrap();
+    let plan = workspace.plan().await.unwrap().has_changes();
+    plan.warns(&["4 nodes to change and reboot, one at a time: control-plane-0, control-plane-1, control-plane-2, general-0"]);
+    workspace.apply_plan().await.unwrap().succeeds();
+    let cluster = workspace.attributes("inferadb_cluster.demo").await.unwrap();
+    assert!(cluster["nodes"].as_object().unwrap().values().all(|node| node["reboots"] == 1), "{}", cluster["nodes"]);
+    if let Some(nodes) = world.nodes() {
+        assert!(world.node_ids().await.iter().all(|node| nodes.boots(node) == 2), "each node has booted once more");
+    }
+    assert_eq!(world.inventory().await.machines(), machines, "no machine was made or lost");
+    checks::one_etcd_cluster(&world).await;
+    workspace.plan().await.unwrap().is_empty_plan();
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_that_takes_a_reboot_reboots_one_node_after_the_other() {
+    a_patch_reboots(Kind::OpenTofu, Cloud::Aws).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_that_takes_a_reboot_restarts_one_container_on_docker_after_the_other() {
+    a_patch_reboots(Kind::Terraform, Cloud::Docker).await;
+}
+
 /// A patch with an inline manifest that no compression makes small.
 pub(crate) fn large_manifest(bytes: usize) -> String {
     let noise: String = (0_u32..).flat_map(|block| hex(&Sha256::digest(block.to_be_bytes()))).take(bytes).collect();

@@ -28,7 +28,16 @@ pub(crate) struct Engine {
     pub(crate) nodes: Option<NodeHost>,
     containers: Option<ContainerNodes>,
     number: u8,
-    _held: TcpListener,
+    held: Option<TcpListener>,
+}
+
+impl Drop for Engine {
+    /// What a failed test leaves on the engine must not meet the next one's: nobody gets its number.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::mem::forget(self.held.take());
+        }
+    }
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -56,7 +65,7 @@ impl Engine {
             (ContainerNodes::start(&socket, first, nodes.clone()).unwrap(), nodes)
         });
         let (containers, nodes) = played.unzip();
-        Some(Self { way: DockerEngine::open(&socket, ledger).unwrap(), nodes, containers, number, _held: held })
+        Some(Self { way: DockerEngine::open(&socket, ledger).unwrap(), nodes, containers, number, held: Some(held) })
     }
 
     /// Names on an engine are the environment's own.

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::checks;
 use crate::cluster::large_manifest;
 use crate::configuration::Configuration;
-use crate::world::World;
+use crate::world::{Cloud, World};
 
 /// A cluster with a bit of everything that an import has to read back.
 const EVERYTHING: &str = r#"
@@ -89,11 +89,11 @@ async fn taken_over_by_a_second_directory(kind: Kind) {
     {
         assert_eq!(imported[attribute], made[attribute], "{attribute}");
     }
-    assert_eq!(imported["worker_pool"]["general"]["machine_type"], "large");
+    assert_eq!(imported["worker_pool"][1]["machine_type"], "large");
     // One patch for all nodes stands for the list; what the pool's own patch says shows as a label.
     assert_eq!(imported["config_patches"].as_array().unwrap().len(), 1, "{}", imported["config_patches"]);
-    assert_eq!(imported["worker_pool"]["database"]["config_patches"], json!([]));
-    assert_eq!(imported["worker_pool"]["database"]["labels"]["patched"], "yes");
+    assert_eq!(imported["worker_pool"][0]["config_patches"], json!([]));
+    assert_eq!(imported["worker_pool"][0]["labels"]["patched"], "yes");
     assert!(imported["kubeconfig"].as_str().unwrap().contains("client-certificate-data"));
 
     // What was imported is worked on like what was made.
@@ -122,6 +122,31 @@ async fn an_imported_cluster_has_an_empty_plan_and_is_scaled_and_destroyed_by_te
 #[tokio::test(flavor = "multi_thread")]
 async fn an_imported_cluster_has_an_empty_plan_and_is_scaled_and_destroyed_by_opentofu() {
     taken_over_by_a_second_directory(Kind::OpenTofu).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_cluster_on_docker_has_an_empty_plan() {
+    let Some(world) = World::on(Cloud::Docker).await else { return };
+    let configuration = world.cluster().with_cluster(|it| {
+        (it.control_plane, it.workers) = (1, 1);
+        it.extra =
+            "ingress = true\n config_patches = [yamlencode({ machine = { sysctls = { \"vm.max_map_count\" = \"262144\" } } })]"
+                .to_owned();
+    });
+    let first = world.workspace(Kind::Terraform, &configuration);
+    first.apply().await.unwrap().succeeds();
+    first.plan().await.unwrap().is_empty_plan();
+    let made = first.attributes("inferadb_cluster.demo").await.unwrap();
+
+    let second = first.copy().unwrap();
+    import_as_printed(&second).await;
+    second.plan().await.unwrap().is_empty_plan();
+    let imported = second.attributes("inferadb_cluster.demo").await.unwrap();
+    for attribute in ["id", "claim", "image", "ingress", "config_contract", "endpoint", "internal_endpoint", "nodes"] {
+        assert_eq!(imported[attribute], made[attribute], "{attribute}");
+    }
+    second.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

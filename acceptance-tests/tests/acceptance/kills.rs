@@ -124,6 +124,46 @@ async fn kill_at(world: &World, workspace: &Workspace, victim: Victim, number: u
     provider
 }
 
+/// Core forgets what a provider keeps beside the row when that is killed in an update, the cluster's secrets among it.
+async fn changed_patches_reach_every_node_after_a_kill(kind: Kind, cloud: Cloud) {
+    let Some(world) = World::on(cloud).await else { return };
+    let configuration = world.cluster();
+    let workspace = world.workspace(kind, &configuration);
+    workspace.apply().await.unwrap().succeeds();
+    let machines = world.inventory().await.machines();
+    let patched = configuration.with_cluster(|it| {
+        it.extra = "config_patches = [yamlencode({ machine = { sysctls = { \"vm.max_map_count\" = \"262144\" } } })]".to_owned();
+    });
+    workspace.write("main.tf", &patched.hcl()).unwrap();
+    let (terraform, mut started) = watch::channel(None);
+    // The dry run and the change of the first node, the dry run of the second.
+    world.ledger().on_answer(Matcher::talos("ApplyConfiguration").after(3), true, move |_| async move {
+        let terraform: u32 = started.wait_for(Option::is_some).await.unwrap().unwrap();
+        process::kill(process::provider_of(terraform).unwrap()).unwrap();
+    });
+    let run = workspace.start(&["apply", "-json", "-auto-approve"]).unwrap();
+    terraform.send(Some(run.process())).unwrap();
+    assert_ne!(run.finish(workspace.limit()).await.unwrap().code, Some(0));
+    world.ledger().clear();
+
+    workspace.apply().await.unwrap().succeeds();
+    workspace.plan().await.unwrap().is_empty_plan();
+    assert_eq!(world.inventory().await.machines(), machines, "no machine was made or lost");
+    checks::one_etcd_cluster(&world).await;
+    workspace.destroy().await.unwrap().succeeds();
+    world.is_empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_patches_reach_every_node_after_the_provider_was_killed() {
+    changed_patches_reach_every_node_after_a_kill(Kind::Terraform, Cloud::Aws).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_patches_reach_every_node_on_docker_after_the_provider_was_killed() {
+    changed_patches_reach_every_node_after_a_kill(Kind::OpenTofu, Cloud::Docker).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_whose_provider_was_killed_is_finished_by_the_next_apply() {
     finishes_after_kills((Kind::Terraform, Cloud::Aws), Victim::Provider, even, World::region).await;

@@ -59,7 +59,7 @@ async fn another_talos_on_docker_is_other_containers_on_the_same_volumes_one_at_
 
     workspace.write("main.tf", &after.hcl()).unwrap();
     let plan = workspace.plan().await.unwrap().has_changes();
-    plan.says(&[
+    plan.warns(&[
         "5 nodes to be made again from the image of v1.13.9, one at a time",
         "on the disks and addresses that they have",
     ]);
@@ -131,18 +131,17 @@ async fn a_talos_that_does_not_follow_is_an_error_of_the_plan() {
     let (before, after) = (one(before), one(after));
     let workspace = world.workspace(Kind::Terraform, &before);
     workspace.apply().await.unwrap().succeeds();
+    workspace.plan().await.unwrap().is_empty_plan();
     let begun = world.ledger().newest();
     let same_image =
         before.clone().with_cluster(|it| it.talos_version.clone_from(&after.cluster.as_ref().unwrap().talos_version));
     workspace.write("main.tf", &same_image.hcl()).unwrap();
     workspace.plan().await.unwrap().fails().says(&["`image` is not one of Talos v1.13.9"]);
-    for wrong in ["v1.14.1", "v1.11.0"] {
-        let too_far = after.clone().with_cluster(|it| wrong.clone_into(&mut it.talos_version));
-        workspace.write("main.tf", &too_far.hcl()).unwrap();
-        workspace.plan().await.unwrap().fails().says(&["Talos cannot go from v1.12.0 to"]);
-    }
+    let too_far = after.clone().with_cluster(|it| "v1.14.1".clone_into(&mut it.talos_version));
+    workspace.write("main.tf", &too_far.hcl()).unwrap();
+    workspace.plan().await.unwrap().fails().says(&["Talos cannot go from v1.12.0 to v1.14.1 in one step"]);
     workspace.write("main.tf", &after.hcl()).unwrap();
-    workspace.plan().await.unwrap().has_changes().says(&["the Kubernetes API is down while its only control-plane node is"]);
+    workspace.plan().await.unwrap().has_changes().warns(&["the Kubernetes API is down while its only control-plane node is"]);
     world.unchanged_since(begun);
     workspace.write("main.tf", &before.hcl()).unwrap();
     workspace.destroy().await.unwrap().succeeds();

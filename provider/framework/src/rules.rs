@@ -179,10 +179,29 @@ impl Breaches {
     }
 
     fn apply_value(&mut self, planned: &Cty, actual: &Cty, path: &Path) {
-        if !conforms(planned, actual) {
-            self.add(path, "has another value than was planned");
+        if let Some(place) = differs(planned, actual) {
+            let within = if place.is_empty() { String::new() } else { format!(" in `{}`", place.join(".")) };
+            self.add(path, &format!("has another value than was planned{within}"));
         }
     }
+}
+
+/// Where in a value of maps and objects the first difference is; `None` where there is none.
+fn differs<'v>(planned: &'v Cty, actual: &'v Cty) -> Option<Vec<&'v str>> {
+    if conforms(planned, actual) {
+        return None;
+    }
+    let (Cty::Map(planned), Cty::Map(actual)) = (planned, actual) else { return Some(Vec::new()) };
+    let missing =
+        planned.keys().find(|key| !actual.contains_key(*key)).or_else(|| actual.keys().find(|key| !planned.contains_key(*key)));
+    if let Some(key) = missing {
+        return Some(vec![key]);
+    }
+    planned.iter().find_map(|(key, planned)| {
+        let mut place = differs(planned, actual.get(key)?)?;
+        place.insert(0, key);
+        Some(place)
+    })
 }
 
 /// Whether `actual` is what `planned` said, wherever that was known.

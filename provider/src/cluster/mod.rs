@@ -92,7 +92,7 @@ impl Resource for ClusterResource {
         plan: &mut ClusterModel,
     ) -> Result<Remake, Diagnostics> {
         same::as_configured(config, plan);
-        same::keep(private.and_then(|private| private.bundle.as_ref()), prior, plan);
+        same::keep(private.and_then(|private| private.bundle.as_ref()), config, prior, plan);
         plan::update(cx, private, prior, config, plan).await
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clouds::{ClusterState, Kind, Machine, MachineStatus};
+use clouds::{Cloud, ClusterState, Kind, Machine, MachineStatus};
 use talos::client::Clients;
 use tf_provider::{Diagnostic, Diagnostics, ReadContext, Value};
 
@@ -12,6 +12,7 @@ use super::machines::address;
 use super::model::{ClusterModel, Node};
 use super::record::{ClusterPrivate, node_of};
 use super::render::note_endpoints;
+use super::secrets;
 use super::site::parse_region_id;
 use crate::claims;
 use crate::configured::Configured;
@@ -42,6 +43,7 @@ pub(super) async fn read(
     };
     let (own, machines) = tokio::try_join!(cloud.read_cluster(&root.id), cloud.machines(&root.id)).map_err(failed)?;
     let Some(own) = own else { return Ok(None) };
+    let private = with_secrets(cloud, private, &machines).await;
     if let Some(claim) = state.claim.as_str() {
         cx.provider.saw(claim);
     }
@@ -54,6 +56,24 @@ pub(super) async fn read(
     note_drift(&mut state, &own);
     state.nodes = nodes(cx, private.as_ref(), &state, &machines).await.into();
     Ok(Some((state, private)))
+}
+
+/// Core keeps no private state of an update whose provider was killed: the secrets then come back from where a create would find
+/// them. Without them a plan cannot show what an apply does.
+async fn with_secrets(cloud: &dyn Cloud, private: Option<ClusterPrivate>, machines: &[Machine]) -> Option<ClusterPrivate> {
+    if private.as_ref().is_some_and(|private| private.bundle.is_some()) {
+        return private;
+    }
+    match secrets::read_back(cloud, machines).await {
+        Ok(Some(bundle)) => Some(ClusterPrivate { bundle: Some(bundle) }),
+        Ok(None) => private,
+        Err(problem) => {
+            for diagnostic in problem {
+                tracing::warn!(%diagnostic, "the secrets, which the state lacks, cannot be read back");
+            }
+            private
+        }
+    }
 }
 
 /// What others have changed in a finished cluster. Where its API load balancer is gone, so are the endpoints: the next one has

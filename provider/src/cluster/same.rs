@@ -45,8 +45,39 @@ pub(super) fn as_configured(config: &ClusterModel, plan: &mut ClusterModel) {
     }
 }
 
-/// Keeps what was before, wherever the plan says the same in other words.
-pub(super) fn keep(bundle: Option<&Bundle>, prior: &ClusterModel, plan: &mut ClusterModel) {
+/// Keeps what was before, wherever the plan says the same in other words, and the order in which the pools stood, where that is
+/// all that is other about them: after an import, for example.
+pub(super) fn keep(bundle: Option<&Bundle>, config: &ClusterModel, prior: &ClusterModel, plan: &mut ClusterModel) {
+    let as_written = plan.clone();
+    keep_where(Pools::OfOneName, bundle, prior, plan);
+    let (Some(written), Some(before), Some(after)) =
+        (config.worker_pool.known(), prior.worker_pool.known(), plan.worker_pool.known())
+    else {
+        return;
+    };
+    let place = |name: &Value<String>| before.iter().position(|pool| pool.name == *name);
+    if after.iter().enumerate().all(|(index, pool)| place(&pool.name).is_none_or(|place| place == index)) {
+        return;
+    }
+    let stays = |pool: &WorkerPool| place(&pool.name).is_some_and(|place| before[place] == *pool);
+    let can_show = written.iter().zip(before).all(|(written, before)| can_show(written, before));
+    if after.len() == before.len() && after.iter().all(stays) && can_show {
+        plan.worker_pool = prior.worker_pool.clone();
+    } else {
+        // Core compares a block with the one that stood in its place.
+        *plan = as_written;
+        keep_where(Pools::InOnePlace, bundle, prior, plan);
+    }
+}
+
+/// Which pools are compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pools {
+    OfOneName,
+    InOnePlace,
+}
+
+fn keep_where(which: Pools, bundle: Option<&Bundle>, prior: &ClusterModel, plan: &mut ClusterModel) {
     keep_if(&mut plan.talos_version, &prior.talos_version, |plan, prior| same_texts(plan, prior, TalosVersion::parse));
     keep_if(&mut plan.kubernetes_version, &prior.kubernetes_version, |plan, prior| {
         same_texts(plan, prior, KubernetesVersion::parse)
@@ -61,7 +92,7 @@ pub(super) fn keep(bundle: Option<&Bundle>, prior: &ClusterModel, plan: &mut Clu
         if let (Some(plan), Some(prior)) = (plan.control_plane.known_mut(), prior.control_plane.known()) {
             keep_if(&mut plan.machine_type, &prior.machine_type, same);
         }
-        for (_, plan, prior) in pools(plan, prior) {
+        for (_, plan, prior) in pools(which, plan, prior) {
             keep_if(&mut plan.machine_type, &prior.machine_type, same);
         }
     }
@@ -70,25 +101,33 @@ pub(super) fn keep(bundle: Option<&Bundle>, prior: &ClusterModel, plan: &mut Clu
     {
         keep_set(&mut plan.zones, &before.zones);
     }
-    for (name, plan, before) in pools(plan, prior) {
+    for (name, plan, before) in pools(which, plan, prior) {
         if same_zones(MachineRole::Worker, name, &plan.count, (&plan.zones, &before.zones), prior) {
             keep_set(&mut plan.zones, &before.zones);
         }
     }
     if let Some(bundle) = bundle {
-        keep_shape(bundle, prior, plan);
+        keep_shape(which, bundle, prior, plan);
     }
 }
 
+/// Whether core lets a plan show `before` where `written` is configured: not nothing where there is something.
+fn can_show(written: &WorkerPool, before: &WorkerPool) -> bool {
+    let lists = |pool: &WorkerPool| [pool.zones.is_null(), pool.taints.is_null(), pool.config_patches.is_null()];
+    let maps = |pool: &WorkerPool| [pool.labels.is_null(), pool.annotations.is_null()];
+    let shows = |(written, before): (bool, bool)| written || !before;
+    lists(written).into_iter().zip(lists(before)).all(shows) && maps(written).into_iter().zip(maps(before)).all(shows)
+}
+
 /// What shapes machine configs is kept all together, where each node's config comes out the same.
-fn keep_shape(bundle: &Bundle, prior: &ClusterModel, plan: &mut ClusterModel) {
+fn keep_shape(which: Pools, bundle: &Bundle, prior: &ClusterModel, plan: &mut ClusterModel) {
     let mut kept = plan.clone();
     keep_set(&mut kept.cert_sans, &prior.cert_sans);
     keep_set(&mut kept.config_patches, &prior.config_patches);
     if let (Some(kept), Some(prior)) = (kept.control_plane.known_mut(), prior.control_plane.known()) {
         keep_set(&mut kept.config_patches, &prior.config_patches);
     }
-    for (_, kept, prior) in pools(&mut kept, prior) {
+    for (_, kept, prior) in pools(which, &mut kept, prior) {
         keep_set(&mut kept.labels, &prior.labels);
         keep_set(&mut kept.annotations, &prior.annotations);
         keep_set(&mut kept.taints, &prior.taints);
@@ -134,13 +173,14 @@ fn kinds_of_nodes(model: &ClusterModel) -> Option<BTreeMap<String, DesiredNode>>
 
 /// The pools that both have.
 fn pools<'m>(
+    which: Pools,
     plan: &'m mut ClusterModel,
     prior: &'m ClusterModel,
 ) -> impl Iterator<Item = (&'m str, &'m mut WorkerPool, &'m WorkerPool)> {
-    let pools = plan.worker_pool.known_mut().into_iter().flatten();
-    pools.filter_map(move |pool| {
-        let before = prior.pool(pool.name.as_str()?)?;
-        Some((before.name.as_str()?, pool, before))
+    let pools = plan.worker_pool.known_mut().into_iter().flatten().enumerate();
+    pools.filter_map(move |(index, pool)| {
+        let (place, name, before) = prior.pools().find(|(_, name, _)| pool.name.as_str() == Some(*name))?;
+        (which == Pools::OfOneName || place == index).then_some((name, pool, before))
     })
 }
 

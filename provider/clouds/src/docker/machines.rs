@@ -319,9 +319,16 @@ async fn remove_those(docker: &Docker, which: impl Fn(&Volume) -> bool) -> Resul
     Ok(())
 }
 
-/// Removes the volumes of machines that are gone: an apply that took machines away may have been cut short.
+/// Removes what applies have left that were cut short: containers that were set aside and have a successor, and volumes of
+/// machines that are gone.
 pub(super) async fn sweep(docker: &Docker, root: &Root) -> Result<()> {
     let containers = docker.containers(FRESH).await?;
+    let succeeded = |container: &&Container| {
+        let machine = naming::machine_of(&container.name);
+        machine != container.name && containers.iter().any(|other| other.name == machine && other.state == State::Running)
+    };
+    let ours = containers.iter().filter(|container| labels::belongs_to_cluster(&container.labels, &root.scope, &root.name));
+    try_join_all(ours.filter(succeeded).map(|container| containers::stop_and_remove(docker, &container.id))).await?;
     let prefix = format!("{}.", root.id);
     let is_lost = |volume: &Volume| {
         let machine = volume.labels.get(MACHINE).filter(|machine| machine.starts_with(&prefix));

@@ -10,6 +10,7 @@ use crate::cluster::checks;
 use crate::cluster::desired::strings;
 use crate::cluster::model::ClusterModel;
 use crate::ids::RegionId;
+use crate::names;
 
 /// Checks that concern several attributes, none of which needs the cloud.
 pub(in crate::cluster) fn validate(config: &ClusterModel, diagnostics: &mut Diagnostics) {
@@ -168,12 +169,14 @@ pub(super) fn unsupported(prior: &ClusterModel, plan: &ClusterModel, rebuilds: b
             }
         }
     }
+    let cloud = prior.region_id.as_str().and_then(|id| id.parse::<RegionId>().ok()).map(|region| region.place.provider_type);
+    let own = |name: &Value<String>| cloud.zip(name.as_str()).map(|(cloud, name)| names::machine_type(cloud, name).to_owned());
     for (place, name, after) in plan.pools() {
         let Some(before) = prior.pool(name) else { continue };
         let pool =
             "A pool keeps its machines. Add a pool with the new value, apply, then take this one away: its nodes are drained.";
         for (attribute, same) in [
-            ("machine_type", before.machine_type == after.machine_type),
+            ("machine_type", own(&before.machine_type) == own(&after.machine_type)),
             ("disk_size", before.disk_size == after.disk_size),
             ("disk_type", before.disk_type == after.disk_type),
             // A kubelet sets taints when it registers, never after.

@@ -122,7 +122,7 @@ fn imported(common: &[&str]) -> ClusterModel {
         annotations: map(&[]),
         taints: none.clone(),
         config_patches: none,
-        ..pool(2)
+        ..pool("general", 2)
     };
     row
 }
@@ -135,7 +135,7 @@ fn for_imported() -> ClusterModel {
 fn planned(prior: &ClusterModel, config: &ClusterModel) -> ClusterModel {
     let mut plan = config.clone();
     as_configured(config, &mut plan);
-    keep(Some(&BUNDLE), prior, &mut plan);
+    keep(Some(&BUNDLE), config, prior, &mut plan);
     plan
 }
 
@@ -197,6 +197,27 @@ fn a_new_pool_gets_no_patch_that_an_import_took_for_everybodys() {
     let mut plan = planned(&prior, &config);
     assert!(plan.config_patches.is_null());
     assert!(general(&mut plan).config_patches == list(&[SYSCTL]));
+}
+
+#[test]
+fn pools_in_another_order_stay_in_that_of_before() {
+    let ordered = |names: [&str; 2]| {
+        let mut model = imported(&[]);
+        let all = names.map(|name| WorkerPool { name: name.into(), ..general(&mut model).clone() });
+        model.worker_pool = Value::Known(all.to_vec());
+        model
+    };
+    let (prior, mut config) = (ordered(["general", "database"]), ordered(["database", "general"]));
+    assert!(planned(&prior, &config) == prior);
+    // One that changes besides is where it is written.
+    general(&mut config).count = 3.into();
+    assert!(planned(&prior, &config).worker_pool == config.worker_pool);
+    // Core refuses a plan with nothing where something is written.
+    let mut bare = ordered(["general", "database"]);
+    general(&mut bare).labels = Value::Null;
+    let mut turned = ordered(["database", "general"]);
+    general(&mut turned).labels = Value::Null;
+    assert!(planned(&bare, &turned).worker_pool == turned.worker_pool);
 }
 
 #[test]
