@@ -19,17 +19,24 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::watch,
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::body::Body;
 
 use super::ErrorKind;
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// A ping is sent where an open call got nothing for so long. grpc-go closes a connection whose client pings more than
 /// three times without an answer in between, so no call may stay silent for longer than 40 s.
 const PING_AFTER: Duration = Duration::from_secs(10);
 const PING_ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long the calls of a connection that has ended may take to say why.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Idle for longer, and a new one is made: the node may have rebooted meanwhile.
 const FRESH_FOR: Duration = Duration::from_secs(30);
@@ -38,6 +45,8 @@ const FRESH_FOR: Duration = Duration::from_secs(30);
 pub(super) struct Connection {
     sender: SendRequest<Body>,
     driver: JoinHandle<()>,
+    /// Closed once the driver has ended.
+    driven: watch::Receiver<()>,
     refusal: Arc<OnceLock<ErrorKind>>,
     used: Mutex<Instant>,
 }
@@ -64,11 +73,13 @@ impl Connection {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| refusal.get().cloned().unwrap_or_else(|| ErrorKind::Unreachable(error.to_string())))?;
+        let (drives, driven) = watch::channel(());
         let driver = tokio::spawn(async move {
             // Its calls learn of an error themselves.
             let _ = connection.await;
+            drop(drives);
         });
-        Ok(Self { sender, driver, refusal, used: Mutex::new(Instant::now()) })
+        Ok(Self { sender, driver, driven, refusal, used: Mutex::new(Instant::now()) })
     }
 
     /// Whether a new call may use it.
@@ -89,7 +100,7 @@ impl Connection {
 
     /// A handle for one call.
     pub(super) fn http(self: &Arc<Self>) -> Http {
-        Http { sender: self.sender.clone() }
+        Http { sender: self.sender.clone(), driven: self.driven.clone() }
     }
 }
 
@@ -97,11 +108,12 @@ impl Connection {
 #[derive(Clone)]
 pub(super) struct Http {
     sender: SendRequest<Body>,
+    driven: watch::Receiver<()>,
 }
 
 impl tower::Service<http::Request<Body>> for Http {
     type Response = http::Response<Incoming>;
-    type Error = hyper::Error;
+    type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     /// Always: a closed connection is told by the call itself. What is told here, tonic turns into an answer of the node.
@@ -110,7 +122,19 @@ impl tower::Service<http::Request<Body>> for Http {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(self.sender.send_request(request))
+        let (answer, mut driven) = (self.sender.send_request(request), self.driven.clone());
+        Box::pin(async move {
+            tokio::pin!(answer);
+            tokio::select! {
+                biased;
+                answered = &mut answer => Ok(answered?),
+                // A call that is handed over in the moment in which the driver ends is never answered by hyper.
+                _ = driven.changed() => match timeout(LAST_WORDS, answer).await {
+                    Ok(answered) => Ok(answered?),
+                    Err(_) => Err(io::Error::from(io::ErrorKind::ConnectionAborted).into()),
+                },
+            }
+        })
     }
 }
 
