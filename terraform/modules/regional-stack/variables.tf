@@ -76,7 +76,7 @@ variable "control_plane" {
   type = object({
     count        = optional(number, 3)
     machine_type = optional(string, "medium")
-    disk_size    = optional(number, 50)
+    disk_size    = optional(number)
   })
   default = {}
 }
@@ -86,7 +86,7 @@ variable "general" {
   type = object({
     count        = number
     machine_type = optional(string, "medium")
-    disk_size    = optional(number, 50)
+    disk_size    = optional(number)
   })
 }
 
@@ -95,7 +95,7 @@ variable "database" {
   type = object({
     count        = number
     machine_type = optional(string, "large")
-    disk_size    = optional(number, 50)
+    disk_size    = optional(number)
   })
   default = null
 

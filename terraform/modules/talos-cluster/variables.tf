@@ -69,7 +69,7 @@ variable "control_plane" {
   type = object({
     count          = optional(number, 3)
     machine_type   = optional(string, "medium")
-    disk_size      = optional(number, 50)
+    disk_size      = optional(number)
     disk_type      = optional(string)
     config_patches = optional(list(string))
   })
@@ -86,7 +86,7 @@ variable "general" {
   type = object({
     count          = number
     machine_type   = optional(string, "medium")
-    disk_size      = optional(number, 50)
+    disk_size      = optional(number)
     disk_type      = optional(string)
     zones          = optional(list(string))
     labels         = optional(map(string), {})
@@ -112,7 +112,7 @@ variable "database" {
   type = object({
     count          = number
     machine_type   = optional(string, "large")
-    disk_size      = optional(number, 50)
+    disk_size      = optional(number)
     disk_type      = optional(string)
     zones          = optional(list(string))
     labels         = optional(map(string), {})
