@@ -29,7 +29,7 @@ GO_BUILD := $(CURDIR)/scripts/quietly.sh go build
 export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint unit cloud-lives docker-lives acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -59,11 +59,17 @@ build: ## Builds all crates and all test programs
 	cargo build --locked --workspace --all-targets
 	cargo build --locked --workspace $(ON_DEMAND)
 
-lint: $(TFLINT) ## clippy, tflint and shellcheck, warnings as errors
+lint: lint-rust lint-terraform lint-shell ## clippy, tflint and shellcheck, warnings as errors
+
+lint-rust:
 	@echo "clippy checks all crates anew, those of others too, as a build leaves it nothing to use: some minutes the first time"
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo clippy --locked --workspace $(ON_DEMAND) -- --deny warnings
+
+lint-terraform: $(TFLINT)
 	@cd terraform && $(CURDIR)/$(TFLINT) --recursive --config "$$PWD/.tflint.hcl" --minimum-failure-severity=notice
+
+lint-shell:
 	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh acceptance-tests/engine/*.sh .ci/run; \
 	  else echo "skipped: shellcheck: it is not installed (Debian and Ubuntu: apt-get install shellcheck)"; fi
 

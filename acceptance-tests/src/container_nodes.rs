@@ -52,7 +52,7 @@ impl ContainerNodes {
         let listener = UnixListener::bind(socket)?;
         let stop = CancellationToken::new();
         let world = Arc::new(World { nodes, first, places: Mutex::default() });
-        let (ends, hears) = (stop.clone(), Arc::clone(&world));
+        let (ends, listens) = (stop.clone(), Arc::clone(&world));
         tokio::spawn(async move {
             loop {
                 let stream = tokio::select! {
@@ -65,7 +65,7 @@ impl ContainerNodes {
                         }
                     },
                 };
-                let (world, ends) = (Arc::clone(&hears), ends.clone());
+                let (world, ends) = (Arc::clone(&listens), ends.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         () = ends.cancelled() => {}

@@ -4,6 +4,7 @@
 //! as `POST /containers/start`, since the API has no other names that stand in its requests.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,7 +82,10 @@ impl DockerEngine {
     /// What keeps the engine from telling.
     pub async fn inventory(&self, environment: &str) -> io::Result<Vec<Object>> {
         let filter = json!({ "label": [format!("{ENVIRONMENT}={environment}")] }).to_string();
-        let filter: String = filter.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let filter = filter.bytes().fold(String::new(), |mut encoded, byte| {
+            let _ = write!(encoded, "%{byte:02X}");
+            encoded
+        });
         let containers = self.ask(&format!("/containers/json?all=1&filters={filter}")).await?;
         let volumes = self.ask(&format!("/volumes?filters={filter}")).await?;
         let networks = self.ask(&format!("/networks?filters={filter}")).await?;

@@ -55,8 +55,9 @@ impl Engine {
         };
         let socket = host.strip_prefix("unix://").map(PathBuf::from);
         let socket = socket.unwrap_or_else(|| panic!("INFERADB_TEST_DOCKER_HOST is `{host}`: expected a socket, `unix://…`"));
-        let hold = |number: u8| Some((number, TcpListener::bind((Ipv4Addr::new(127, 255, 100 + number, 1), NUMBER_PORT)).ok()?));
-        let (number, held) = (0..NUMBERS).find_map(hold).expect("a number that no other test has");
+        let try_number =
+            |number: u8| Some((number, TcpListener::bind((Ipv4Addr::new(127, 255, 100 + number, 1), NUMBER_PORT)).ok()?));
+        let (number, held) = (0..NUMBERS).find_map(try_number).expect("a number that no other test has");
         let ledger = Ledger::new();
         let played = variable("INFERADB_TEST_TALOS_WORLD").map(|world| {
             let nodes = NodeHost::new(ledger.clone(), Timing::default());
@@ -104,7 +105,7 @@ impl Engine {
     }
 
     /// A cluster of the smallest machines.
-    pub(crate) fn cluster(&self) -> Cluster {
+    pub(crate) fn cluster() -> Cluster {
         let image = variable("INFERADB_TEST_TALOS_IMAGE");
         let tag =
             image.as_deref().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag).filter(|tag| tag.starts_with('v'));

@@ -104,7 +104,7 @@ impl World {
     pub(crate) fn cluster(&self) -> Configuration {
         match &self.stage {
             Stage::Aws(_) => Configuration::cluster(self.cidr()),
-            Stage::Docker(engine) => self.region().with(|it| it.cluster = Some(engine.cluster())),
+            Stage::Docker(_) => self.region().with(|it| it.cluster = Some(Engine::cluster())),
         }
     }
 

@@ -69,7 +69,7 @@ pub(super) async fn create(
     let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record, nodes: &nodes };
     let machines = fleet.make_machines(&plan, standing, Standing::MustFit).await?;
     fleet.serve_control_plane(&machines).await?;
-    fleet.watched(&machines, bring_up::start(&fleet, &machines, begun_when, cx.deadline)).await?;
+    Box::pin(fleet.watched(&machines, bring_up::start(&fleet, &machines, begun_when, cx.deadline))).await?;
     fleet.serve_ingress(&plan, &machines, false).await?;
 
     let finished = cloud.roots(Kind::Cluster).await.map_err(failed)?;

@@ -68,8 +68,8 @@ pub(super) async fn update(
     let blueprint = blueprint_of(&plan, &bundle)?;
     let fleet = Fleet { site: &site, cluster: &cluster, blueprint: &blueprint, record: &record, nodes: &nodes };
     fleet.start_stopped(&plan, &mut standing).await?;
-    rebuild::rebuild_nodes(&fleet, &plan, &mut standing, cx.deadline).await?;
-    change::change_configs(&fleet, &plan, &standing, cx.deadline).await?;
+    Box::pin(rebuild::rebuild_nodes(&fleet, &plan, &mut standing, cx.deadline)).await?;
+    Box::pin(change::change_configs(&fleet, &plan, &standing, cx.deadline)).await?;
     leave::remove_surplus(&fleet, &plan, &standing, cx.deadline).await?;
     leave::forget_lost_members(&fleet, &standing, cx.deadline).await?;
     let left = cloud.machines(&root.id).await.map_err(failed)?;
@@ -79,7 +79,7 @@ pub(super) async fn update(
         bring_up::settle_new(&fleet, &machines, cx.deadline).await?;
         bring_up::wait_healthy(&fleet, &machines, cx.deadline).await
     };
-    fleet.watched(&machines, settled).await?;
+    Box::pin(fleet.watched(&machines, settled)).await?;
     fleet.serve_ingress(&plan, &machines, prior.ingress.known() == Some(&true)).await?;
     leave::forget_lost_nodes(&fleet, &machines, cx.deadline).await?;
     let nodes = record.current().0.nodes;

@@ -222,7 +222,7 @@ mod tests {
             let settings = DockerSettings { host: Some(host.to_owned()), ..DockerSettings::default() };
             Endpoint::find(&settings, &environment).unwrap_err().to_string()
         };
-        insta::assert_snapshot!(said("ssh://me@build"), @r#"`host`: `ssh://me@build` goes through SSH, which this provider does not speak. Forward the engine's socket, with `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock HOST`, and set `host = "unix:///tmp/docker.sock"`"#);
+        insta::assert_snapshot!(said("ssh://me@build"), @r#"`host`: `ssh://me@build` goes through SSH, which this provider does not speak, and the ports that nodes publish would stay on that machine. Run Terraform there, or let the engine listen with TLS and set `host = "tcp://HOST:2376"` and `cert_path`"#);
         insta::assert_snapshot!(said("/var/run/docker.sock"), @"`host`: `/var/run/docker.sock` is no address of an engine: expected `unix:///PATH` or `tcp://HOST:PORT`");
         let settings = DockerSettings { context: Some("gone".to_owned()), ..DockerSettings::default() };
         let said = Endpoint::find(&settings, &environment).unwrap_err().to_string();

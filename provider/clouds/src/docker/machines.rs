@@ -102,7 +102,8 @@ pub(super) async fn create(docker: &Docker, scope: &Scope, cluster: &str, spec: 
         && let Some(old) = containers::find(docker, &naming::set_aside(&name)).await?
     {
         images::ensure(docker, &spec.image_id).await?;
-        return take_over(docker, &old, wanted(docker, scope, cluster, spec, &short, name, object).await?).await;
+        let wanted = wanted(docker, scope, cluster, spec, &short, name, object).await?;
+        return Box::pin(take_over(docker, &old, wanted)).await;
     }
     if let Some(old) = standing.as_ref().filter(|old| Some(&old.id) == spec.replaces.as_ref()) {
         terminate(docker, std::slice::from_ref(&old.id)).await?;
@@ -150,7 +151,7 @@ pub(super) async fn rebuild(docker: &Docker, scope: &Scope, cluster: &str, id: &
         }
         (None, _) => return Err(Error::NotFound { object, message: format!("container `{id}` was removed") }),
     };
-    take_over(docker, &old, wanted).await
+    Box::pin(take_over(docker, &old, wanted)).await
 }
 
 /// Puts a container in the place and on the volumes of one that was set aside, which goes.

@@ -213,7 +213,7 @@ impl Cloud for Docker {
     }
 
     async fn create_machine(&self, scope: &Scope, cluster_name: &str, _: &ClusterState, spec: &MachineSpec) -> Result<Machine> {
-        machines::create(self, scope, cluster_name, spec).await
+        Box::pin(machines::create(self, scope, cluster_name, spec)).await
     }
 
     async fn fetch_image(&self, image_id: &str) -> Result<()> {
@@ -233,7 +233,7 @@ impl Cloud for Docker {
     }
 
     async fn rebuild_machine(&self, scope: &Scope, cluster_name: &str, machine_id: &str, spec: &MachineSpec) -> Result<Machine> {
-        machines::rebuild(self, scope, cluster_name, machine_id, spec).await
+        Box::pin(machines::rebuild(self, scope, cluster_name, machine_id, spec)).await
     }
 
     async fn user_data(&self, machine_id: &str) -> Result<Option<Zeroizing<Vec<u8>>>> {

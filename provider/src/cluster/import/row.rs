@@ -207,19 +207,18 @@ fn machine_type(site: &Site, sample: &Standing) -> Value<String> {
 }
 
 fn disk(cx: &ReadContext<Configured>, site: &Site, origin: &ClusterOrigin, sample: &Standing) -> (i64, String) {
-    let disks = abilities::of(site.region_id.place.provider_type).root_disks;
     if let Some(disk) = origin.machines.get(&sample.machine.id).and_then(|machine| machine.root_disk.as_ref()) {
         return (i64::from(disk.size_gib), disk.volume_type.clone());
     }
-    let (size, kind) = DISK;
-    if !disks {
-        return (size, kind.to_owned());
+    let (gib, kind) = DISK;
+    if !abilities::of(site.region_id.place.provider_type).root_disks {
+        return (gib, kind.to_owned());
     }
     cx.warn(Diagnostic::warning(format!("The root disk of node `{}` is not found", sample.name)).detail(format!(
-        "It is taken for one of {size} GiB and type `{kind}`. Where the next plan says that `disk_size` or `disk_type` cannot be \
+        "It is taken for one of {gib} GiB and type `{kind}`. Where the next plan says that `disk_size` or `disk_type` cannot be \
          changed, the disk has lost its tags or is not attached."
     )));
-    (size, kind.to_owned())
+    (gib, kind.to_owned())
 }
 
 /// None given where the nodes are spread over all zones of the region that offer their machine type; else those that they are in.

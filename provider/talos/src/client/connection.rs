@@ -73,13 +73,13 @@ impl Connection {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| refusal.get().cloned().unwrap_or_else(|| ErrorKind::Unreachable(error.to_string())))?;
-        let (drives, driven) = watch::channel(());
-        let driver = tokio::spawn(async move {
+        let (alive, driven) = watch::channel(());
+        let task = tokio::spawn(async move {
             // Its calls learn of an error themselves.
             let _ = connection.await;
-            drop(drives);
+            drop(alive);
         });
-        Ok(Self { sender, driver, driven, refusal, used: Mutex::new(Instant::now()) })
+        Ok(Self { sender, driver: task, driven, refusal, used: Mutex::new(Instant::now()) })
     }
 
     /// Whether a new call may use it.
