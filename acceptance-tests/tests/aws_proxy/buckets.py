@@ -147,7 +147,7 @@ def a_role_can_be_used_only_after_a_while():
     eventually(lambda: _replicate(source, target, role))
 
 
-def a_role_with_policies_stays():
+def a_role_stays_until_a_while_after_its_policies():
     _role()
     document = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
     iam.put_role_policy(RoleName=name("role"), PolicyName="p", PolicyDocument=document)

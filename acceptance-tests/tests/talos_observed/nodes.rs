@@ -53,7 +53,7 @@ impl Nodes {
     /// As [`Nodes::start`], with more time between the steps of a boot.
     pub(crate) async fn start_slowly(octet: u8, recordings: &Recordings, wanted: &[(&str, u8, &str)]) -> Self {
         let mut nodes = Self::none(octet, recordings);
-        nodes.host = NodeHost::new(Ledger::new(), Timing::REAL.scaled(0.05));
+        nodes.host = NodeHost::new(Ledger::new(), Timing { etcd: Duration::from_secs(2), ..Timing::REAL.scaled(0.05) });
         for (name, number, kind) in wanted {
             nodes.add(name, *number, &recordings.base_config(kind));
         }
