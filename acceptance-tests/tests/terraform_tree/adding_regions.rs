@@ -5,10 +5,12 @@ use std::fs;
 use acceptance_tests::terraform::tool::repository;
 use acceptance_tests::terraform::workspace::Install;
 use acceptance_tests::terraform::{Kind, Tool, Workspace};
+use ipnet::Ipv4Net;
 use tokio::process::Command;
 
+use crate::account::in_an_account;
 use crate::page::{bare, blocks, commands, table};
-use crate::tree::{Tree, read};
+use crate::tree::read;
 
 const STAGING: &str = "environments/staging";
 
@@ -22,7 +24,7 @@ fn set_default(text: &str, variable: &str, default: &str) -> String {
 
 async fn a_region_is_added(kind: Kind) {
     let page = read("docs/adding-regions.md");
-    let tree = Tree::in_a_sandbox(kind, Install::Mirror).await;
+    let (tree, _cloud) = in_an_account(kind, Install::Mirror).await;
     let commands = commands(&page);
     let [copy, init, apply, output] = commands.as_slice() else { panic!("the page has other commands: {commands:#?}") };
 
@@ -98,11 +100,19 @@ async fn settings_that_do_not_fit_each_other_are_refused_at_plan() {
 #[test]
 fn the_page_lists_every_range_that_is_taken() {
     let page = read("docs/adding-regions.md");
-    let listed: Vec<String> = table(&page, &["range", "region", "environment"]).into_iter().map(|row| row[0].clone()).collect();
+    let listed = table(&page, &["network", "pods", "services", "region", "environment"]);
     for file in ["production/terraform.tfvars", "staging/terraform.tfvars", "staging/drill.tfvars"] {
-        for range in read(&format!("terraform/environments/{file}")).split("cidr_block = \"").skip(1) {
-            let range = range.split('"').next().unwrap();
-            assert!(listed.iter().any(|listed| listed == range), "{file} takes {range}, which the page does not list");
+        for (column, kind) in ["cidr_block", "pod_cidr", "service_cidr"].into_iter().enumerate() {
+            for range in read(&format!("terraform/environments/{file}")).split(&format!("{kind} = \"")).skip(1) {
+                let range = range.split('"').next().unwrap();
+                assert!(listed.iter().any(|row| row[column] == range), "{file} takes {range}, which the page does not list");
+            }
+        }
+    }
+    let ranges: Vec<Ipv4Net> = listed.iter().flat_map(|row| row[..3].iter().map(|range| range.parse().unwrap())).collect();
+    for (place, range) in ranges.iter().enumerate() {
+        for other in &ranges[place + 1..] {
+            assert!(!range.contains(other) && !other.contains(range), "{range} meets {other}");
         }
     }
 }

@@ -13,6 +13,13 @@ fn modules() -> Vec<String> {
     folders("terraform/modules").into_iter().filter(uses_aws).collect()
 }
 
+async fn lives_and_goes(tree: &Folder, folder: &str, more: &[&str]) {
+    tree.get(folder).await;
+    tree.apply(folder, more).await.succeeds();
+    tree.plan(folder, more).await.is_empty_plan();
+    tree.destroy(folder, more).await.succeeds();
+}
+
 async fn they_live_and_go(kind: Kind) {
     let cloud = CloudProvider::start().await;
     let environment = vec![("TF_REATTACH_PROVIDERS".to_owned(), cloud.reattach(kind))];
@@ -22,12 +29,9 @@ async fn they_live_and_go(kind: Kind) {
     for module in modules {
         let folder = format!("modules/{module}");
         tree.tests_pass(&folder).await;
-        let example = format!("{folder}/examples/complete");
-        tree.get(&example).await;
-        tree.apply(&example, &[]).await.succeeds();
-        tree.plan(&example, &[]).await.is_empty_plan();
-        tree.destroy(&example, &[]).await.succeeds();
+        lives_and_goes(&tree, &format!("{folder}/examples/complete"), &[]).await;
     }
+    lives_and_goes(&tree, "account", &["-var=state_bucket=inferadb-test-states"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

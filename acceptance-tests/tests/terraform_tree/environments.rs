@@ -1,6 +1,7 @@
 //! Each environment, with the files that it is applied from: only the address ranges are others.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use acceptance_tests::terraform::Kind;
 use acceptance_tests::terraform::workspace::Install;
 use serde_json::{Value as Json, json};
 
-use crate::tree::Tree;
+use crate::account::{FILE, in_an_account};
+use crate::page::settings;
+use crate::tree::{Tree, read};
 
 const PRODUCTION: &str = "environments/production";
 const STAGING: &str = "environments/staging";
@@ -26,6 +29,20 @@ fn sizes(control_plane: usize, general: usize, database: usize) -> BTreeMap<Stri
     [("control-plane", control_plane), ("general", general), ("database", database)]
         .map(|(pool, nodes)| (pool.to_owned(), nodes))
         .into()
+}
+
+/// Claims that a cluster is told what the page says, but for the range that a test puts in its
+/// network's place.
+async fn is_told_what_the_page_says(tree: &Tree, environment: &str, region: &str, cluster: &str, network: &str) {
+    let told = tree.output(environment, "cluster_settings").await;
+    let mut told: BTreeMap<String, String> = serde_json::from_value(told[region].clone()).unwrap();
+    // The sandbox's store is at an address of its own, without TLS.
+    let url = told["FDB_BACKUP_URL"].strip_prefix("blobstore://@").unwrap();
+    let what = url.split_once('/').unwrap().1.replace("secure_connection=0", "secure_connection=1");
+    told.insert("FDB_BACKUP_URL".to_owned(), format!("blobstore://@s3.{}.amazonaws.com/{what}", told["PROVIDER_REGION"]));
+    let mut said = settings(&read("docs/environment-parity.md"), cluster);
+    said.insert("NETWORK_CIDR".to_owned(), network.to_owned());
+    assert_eq!(told, said, "{cluster}");
 }
 
 /// The address of a region's ingress.
@@ -75,7 +92,7 @@ async fn fails_over(tree: &Tree, regions: &Json) {
 }
 
 async fn production_lives_and_goes(kind: Kind) {
-    let tree = Tree::in_a_sandbox(kind, Install::Override).await;
+    let (tree, _cloud) = in_an_account(kind, Install::Override).await;
     let [first, second] = tree.ranges();
     tree.move_ranges(&format!("terraform/{PRODUCTION}/terraform.tfvars"), &[("10.10.0.0/16", &first), ("10.20.0.0/16", &second)]);
     tree.get(PRODUCTION).await;
@@ -95,6 +112,11 @@ async fn production_lives_and_goes(kind: Kind) {
             assert_eq!(nodes.filter(|node| node["pool"] == "database" && node["zone"] == json!(zone)).count(), 3, "{zone}");
         }
     }
+    is_told_what_the_page_says(&tree, PRODUCTION, "nyc1", "prod-nyc1", &first).await;
+    is_told_what_the_page_says(&tree, PRODUCTION, "sfo1", "prod-sfo1", &second).await;
+    let observability = tree.output(PRODUCTION, "observability").await;
+    assert_eq!(observability["sfo1"]["buckets"]["loki"], "inferadb-production-sfo1-loki");
+    assert_eq!(observability["nyc1"]["secrets"]["thanos"], "inferadb/production/nyc1/thanos");
     assert_eq!(tree.count("record").await, 2, "a primary and a secondary");
     assert_eq!(tree.count("bucket").await, 4, "a backup store in each region, and a copy of each in the other");
     tree.plan(PRODUCTION, &[]).await.is_empty_plan();
@@ -122,7 +144,7 @@ async fn production_is_made_replanned_empty_and_destroyed_by_opentofu() {
 
 /// Staging, a drill with its second region, and staging again: the first region takes no notice.
 async fn staging_holds_a_drill(kind: Kind) {
-    let tree = Tree::in_a_sandbox(kind, Install::Override).await;
+    let (tree, _cloud) = in_an_account(kind, Install::Override).await;
     let [first, second] = tree.ranges();
     tree.move_ranges(&format!("terraform/{STAGING}/terraform.tfvars"), &[("10.30.0.0/16", &first)]);
     tree.move_ranges(&format!("terraform/{STAGING}/drill.tfvars"), &[("10.30.0.0/16", &first), ("10.40.0.0/16", &second)]);
@@ -130,6 +152,7 @@ async fn staging_holds_a_drill(kind: Kind) {
     tree.apply(STAGING, &[]).await.succeeds();
     let alone = tree.output(STAGING, "regions").await;
     assert_eq!(pools(&alone["nyc1"]), sizes(3, 2, 3));
+    is_told_what_the_page_says(&tree, STAGING, "nyc1", "staging-nyc1", &first).await;
     tree.plan(STAGING, &[]).await.is_empty_plan();
 
     let drill = ["-var-file=drill.tfvars"];
@@ -138,6 +161,8 @@ async fn staging_holds_a_drill(kind: Kind) {
     let both = tree.output(STAGING, "regions").await;
     assert_eq!(both["nyc1"], alone["nyc1"]);
     assert_eq!(pools(&both["sfo1"]), sizes(3, 2, 3));
+    is_told_what_the_page_says(&tree, STAGING, "nyc1", "staging-nyc1", &first).await;
+    is_told_what_the_page_says(&tree, STAGING, "sfo1", "staging-sfo1", &second).await;
     assert_eq!(tree.count("record").await, 2, "a primary and a secondary");
 
     let over = tree.apply(STAGING, &[]).await.succeeds();
@@ -158,16 +183,39 @@ async fn staging_holds_a_drill_with_opentofu() {
     staging_holds_a_drill(Kind::OpenTofu).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn regions_that_cannot_go_together_are_refused_at_plan() {
-    let tree = Tree::in_a_sandbox(Kind::Terraform, Install::Override).await;
-    tree.get(PRODUCTION).await;
+async fn regions_that_cannot_go_together_are_refused(tree: &Tree) {
     let plan = async |regions: &str| tree.plan(PRODUCTION, &[&format!("-var=regions={regions}")]).await.fails();
-    plan(r#"{nyc1={cidr_block="10.10.0.0/16",failover="PRIMARY"},sfo1={cidr_block="10.10.0.0/16",failover="SECONDARY"}}"#)
-        .await
-        .says(&["cidr_block", "each needs its own"]);
-    plan(r#"{nyc1={cidr_block="10.10.0.0/16",failover="PRIMARY"},sfo1={cidr_block="10.20.0.0/16",failover="PRIMARY"}}"#)
-        .await
-        .says(&["one `PRIMARY`"]);
-    plan(r#"{fra1={cidr_block="10.10.0.0/16",failover="PRIMARY"}}"#).await.says(&["known are nyc1, sfo1", "adding-regions"]);
+    let region = |number: u8, failover: &str| {
+        let services = 200 + number;
+        format!(
+            r#"{{cidr_block="10.{number}.0.0/16",pod_cidr="10.1{number}.0.0/16",service_cidr="10.{services}.0.0/16",failover="{failover}"}}"#
+        )
+    };
+    let (nyc1, sfo1) = (region(10, "PRIMARY"), region(20, "SECONDARY"));
+    let meets = ["`regions` meet", "adding-regions"];
+    plan(&format!("{{nyc1={nyc1},sfo1={}}}", region(10, "SECONDARY"))).await.says(&meets);
+    // Pods of one region in the network of the other, and services in a larger range of pods.
+    plan(&format!("{{nyc1={nyc1},sfo1={}}}", sfo1.replace("10.120.0.0/16", "10.10.128.0/20"))).await.says(&meets);
+    plan(&format!("{{nyc1={nyc1},sfo1={}}}", sfo1.replace("10.120.0.0/16", "10.208.0.0/13"))).await.says(&meets);
+    plan(&format!("{{nyc1={nyc1},sfo1={}}}", region(20, "PRIMARY"))).await.says(&["one `PRIMARY`"]);
+    plan(&format!("{{nyc1={}}}", region(10, "SECONDARY"))).await.says(&["one `PRIMARY`"]);
+    plan(&format!("{{fra1={nyc1}}}")).await.says(&["known are nyc1, sfo1", "adding-regions"]);
+}
+
+async fn who_may_reach_the_apis_has_to_be_said(tree: &Tree) {
+    let none = tree.plan(PRODUCTION, &["-var=talos_api_allowed_cidrs=[]", "-var=kubernetes_api_allowed_cidrs=[]"]).await.fails();
+    none.says(&["talos_api_allowed_cidrs", "at least one IPv4 range"]);
+    let routers = tree.plan(PRODUCTION, &["-var=tailscale=null"]).await.fails();
+    routers.says(&["`settings.TAILSCALE` and `tailscale`"]);
+    fs::remove_file(tree.path().join("terraform").join(PRODUCTION).join(FILE)).unwrap();
+    let unsaid = tree.plan(PRODUCTION, &["-input=false"]).await.fails();
+    unsaid.says(&["kubernetes_api_allowed_cidrs"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_work_is_refused_at_plan() {
+    let (tree, _cloud) = in_an_account(Kind::Terraform, Install::Override).await;
+    tree.get(PRODUCTION).await;
+    regions_that_cannot_go_together_are_refused(&tree).await;
+    who_may_reach_the_apis_has_to_be_said(&tree).await;
 }

@@ -9,9 +9,11 @@
     reason = "a test that cannot go on must fail and say where it is, and reads well above all"
 )]
 
+mod account;
 mod adding_regions;
 mod cloud_modules;
 mod cloud_provider;
+mod costs;
 mod environments;
 mod generated;
 #[path = "../../../provider/talos/tests/machinery/mod.rs"]

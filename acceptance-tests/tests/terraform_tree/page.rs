@@ -1,5 +1,7 @@
 //! What a page of the docs says, for tests that do it.
 
+use std::collections::BTreeMap;
+
 /// The rows of the table whose head begins with these cells, without the head.
 pub(crate) fn table(page: &str, head: &[&str]) -> Vec<Vec<String>> {
     let cells =
@@ -7,6 +9,15 @@ pub(crate) fn table(page: &str, head: &[&str]) -> Vec<Vec<String>> {
     let mut lines = page.lines().skip_while(|line| !(line.starts_with('|') && cells(line).iter().take(head.len()).eq(head)));
     assert!(lines.next().is_some(), "the page has no table {head:?}");
     lines.skip(1).take_while(|line| line.starts_with('|')).map(cells).collect()
+}
+
+/// What a cluster is told, by `docs/environment-parity.md`.
+pub(crate) fn settings(page: &str, cluster: &str) -> BTreeMap<String, String> {
+    let clusters = ["dev-local", "staging-nyc1", "staging-sfo1", "prod-nyc1", "prod-sfo1"];
+    let column = 1 + clusters.iter().position(|name| *name == cluster).unwrap();
+    let rows = table(page, &[&["key"][..], &clusters].concat());
+    let value = |cell: &str| if cell == "(empty)" { String::new() } else { cell.to_owned() };
+    rows.iter().map(|row| (bare(&row[0]).to_owned(), value(&row[column]))).collect()
 }
 
 /// The fenced blocks of a language.

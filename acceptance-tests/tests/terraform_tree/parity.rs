@@ -1,5 +1,6 @@
 //! `docs/environment-parity.md` and the environments say the same.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -7,16 +8,20 @@ use acceptance_tests::terraform::tool::repository;
 use acceptance_tests::terraform::workspace::Install;
 use acceptance_tests::terraform::{Kind, Tool, Workspace};
 
-use crate::page::{bare, table};
+use crate::account;
+use crate::page::{bare, settings, table};
 use crate::tree::{files, folders, read};
 
 /// The environment's variables and regions alone: what they hold can be asked for without a cloud.
-async fn asked_for(environment: &str, expressions: &[String]) -> Vec<String> {
+pub(crate) async fn asked_for(environment: &str, expressions: &[String]) -> Vec<String> {
     let workspace = Workspace::new(Tool::find(Kind::Terraform).unwrap(), Install::Nothing, Vec::new()).unwrap();
     let here = workspace.path().join("environments").join(environment);
     fs::create_dir_all(&here).unwrap();
     for file in ["variables.tf", "regions.tf", "terraform.tfvars"] {
         fs::copy(repository().join(format!("terraform/environments/{environment}/{file}")), here.join(file)).unwrap();
+    }
+    if environment != "dev" {
+        fs::write(here.join(account::FILE), account::VALUES).unwrap();
     }
     for region in folders("terraform/regions") {
         for cloud in folders(&format!("terraform/regions/{region}")) {
@@ -60,16 +65,56 @@ async fn the_environments_are_what_the_table_says() {
     }
 }
 
+/// What the architecture asks each environment to say of itself; spot machines, which the provider lacks, are a note.
 #[test]
-fn every_entry_for_the_gitops_tree_is_in_the_table() {
+fn the_table_has_every_aspect_that_environments_differ_in() {
     let page = read("docs/environment-parity.md");
+    let rows = table(&page, &["aspect", "expression", "dev", "staging", "production"]);
+    let aspects: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    for aspect in [
+        "cloud",
+        "regions",
+        "control-plane nodes in each",
+        "workers in each",
+        "database nodes in each",
+        "FoundationDB's redundancy",
+        "FoundationDB's backups",
+        "days that backups are kept",
+        "engine replicas, least",
+        "engine replicas, most",
+        "control replicas, least",
+        "control replicas, most",
+        "dashboard replicas",
+        "Tailscale",
+        "TLS certificates",
+        "secrets from the vault of",
+        "network policies",
+        "unsigned images",
+        "alerts reach somebody",
+    ] {
+        assert!(aspects.contains(&aspect), "no row `{aspect}`");
+    }
+    assert!(page.contains("**Spot machines**"));
+}
+
+/// The names of the entries of `settings` in an environment's values.
+fn settings_of(environment: &str) -> BTreeSet<String> {
+    let values = read(&format!("terraform/environments/{environment}/terraform.tfvars"));
+    let entries = values.split_once("settings = {").unwrap().1;
+    let entries = entries.lines().skip(1).take_while(|line| *line != "}");
+    entries.map(|line| line.split_once('=').unwrap().0.trim().to_owned()).collect()
+}
+
+#[test]
+fn what_an_environment_decides_is_in_both_tables() {
+    let page = read("docs/environment-parity.md");
+    let told: BTreeSet<String> = settings(&page, "dev-local").into_keys().collect();
     for environment in ["dev", "staging", "production"] {
-        let values = read(&format!("terraform/environments/{environment}/terraform.tfvars"));
-        let entries = values.split_once("runtime_info = {").unwrap().1;
-        let names = entries.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim());
-        for name in names {
-            assert!(page.contains(&format!("`var.runtime_info.{name}`")), "{environment}: {name}");
+        for name in settings_of(environment) {
+            assert!(page.contains(&format!("`var.settings.{name}`")), "{environment}: {name}");
+            assert!(told.contains(&name), "{environment}: {name}");
         }
+        assert_eq!(settings_of(environment), settings_of("dev"), "{environment}");
     }
 }
 
@@ -80,7 +125,7 @@ fn the_environments_have_the_same_files_and_variables() {
         // A drill is staging's own; everything else is in both.
         assert!(files(&staging).contains(&file), "{file}");
     }
-    for file in ["variables.tf", "regions.tf", "outputs.tf", "versions.tf"] {
+    for file in ["aws.tf", "variables.tf", "regions.tf", "outputs.tf", "versions.tf"] {
         assert_eq!(read(&format!("{staging}/{file}")), read(&format!("{production}/{file}")), "{file}");
     }
 }

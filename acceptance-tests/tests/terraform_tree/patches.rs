@@ -1,5 +1,7 @@
 //! The patches under `talos/`: the provider's parser and Talos' own library read every one of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value as Json, json};
 use talos::config::MachineConfig;
 use talos::patch::Patch;
@@ -133,4 +135,64 @@ fn talhelper_gets_productions_patches() {
     };
     assert_eq!(sorted(given(&talconfig["patches"])), wanted("all"));
     assert_eq!(sorted(given(&talconfig["controlPlane"]["patches"])), wanted("control plane"));
+}
+
+#[test]
+fn talhelpers_cluster_has_productions_pools() {
+    let talconfig: Json = serde_saphyr::from_str(&read("talos/talconfig.yaml")).unwrap();
+    let nodes = talconfig["nodes"].as_array().unwrap();
+    let of_pool = |pool: &str| nodes.iter().filter(|node| node["nodeLabels"]["inferadb.com/pool"] == pool).count();
+    let rows = table(&read("docs/environment-parity.md"), &["aspect", "expression", "dev", "staging", "production"]);
+    let said = |aspect: &str| rows.iter().find(|row| row[0] == aspect).unwrap()[4].parse::<usize>().unwrap();
+    assert_eq!(nodes.iter().filter(|node| node["controlPlane"] == true).count(), said("control-plane nodes in each"));
+    assert_eq!(of_pool("general"), said("workers in each"));
+    assert_eq!(of_pool("database"), said("database nodes in each"));
+    let tainted = |node: &&Json| node["patches"].to_string().contains("registerWithTaints");
+    assert_eq!(nodes.iter().filter(tainted).count(), of_pool("database"));
+}
+
+#[test]
+fn talhelpers_environment_sets_what_its_config_asks_for() {
+    let config = read("talos/talconfig.yaml");
+    let settings = config.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let asked: BTreeSet<String> = settings
+        .flat_map(|line| line.split("${").skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect::<Vec<_>>())
+        .collect();
+    let values: BTreeMap<String, String> = serde_saphyr::from_str(&read("talos/talenv.yaml")).unwrap();
+    assert_eq!(asked, values.into_keys().collect());
+}
+
+/// What talhelper's own schema has (`pkg/config/schemas/talconfig.json`), of what we write.
+#[test]
+fn talhelper_knows_every_key() {
+    let talconfig: Json = serde_saphyr::from_str(&read("talos/talconfig.yaml")).unwrap();
+    let keys = |value: &Json| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let all = [
+        "allowSchedulingOnControlPlanes",
+        "clusterName",
+        "clusterPodNets",
+        "clusterSvcNets",
+        "controlPlane",
+        "endpoint",
+        "kubernetesVersion",
+        "nodes",
+        "patches",
+        "talosVersion",
+    ];
+    assert!(keys(&talconfig).iter().all(|key| all.contains(&key.as_str())), "{:?}", keys(&talconfig));
+    for node in talconfig["nodes"].as_array().unwrap() {
+        let of_a_node = ["controlPlane", "hostname", "installDisk", "ipAddress", "nodeLabels", "patches"];
+        assert!(keys(node).iter().all(|key| of_a_node.contains(&key.as_str())), "{node}");
+    }
+}
+
+#[test]
+fn talhelpers_own_patches_are_read_by_the_parser() {
+    let version = TalosVersion::parse("v1.13.9").unwrap();
+    let talconfig: Json = serde_saphyr::from_str(&read("talos/talconfig.yaml")).unwrap();
+    for node in talconfig["nodes"].as_array().unwrap() {
+        for patch in node["patches"].as_array().into_iter().flatten() {
+            assert_eq!(Patch::problems(patch.as_str().unwrap(), &version), Vec::new(), "{node}");
+        }
+    }
 }

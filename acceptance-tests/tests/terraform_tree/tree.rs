@@ -101,6 +101,7 @@ impl Tree {
     pub(crate) async fn in_a_sandbox(kind: Kind, install: Install) -> Self {
         let mut config = SandboxConfig::default();
         config.aws.regions = ["us-east-1", "us-west-2", "eu-west-2"].map(str::to_owned).into();
+        config.aws.dns_zones = ["inferadb.com", "staging.inferadb.com"].map(str::to_owned).into();
         let sandbox = Sandbox::start(config).await.unwrap();
         let workspace = Workspace::new(Tool::find(kind).unwrap(), install, sandbox.env()).unwrap();
         Self { sandbox, folder: Folder::copied(workspace) }

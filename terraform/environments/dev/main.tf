@@ -20,10 +20,12 @@ module "stack" {
   region       = each.value
   cluster_name = "dev-${each.key}"
   cidr_block   = var.regions[each.key].cidr_block
+  pod_cidr     = var.regions[each.key].pod_cidr
+  service_cidr = var.regions[each.key].service_cidr
   ports        = var.regions[each.key].ports
 
   control_plane       = var.control_plane
-  general             = var.general
+  worker_pools        = var.worker_pools
   fdb_redundancy_mode = var.fdb_redundancy_mode
   backup              = null
 
@@ -40,5 +42,5 @@ module "stack" {
     file("${local.patches}/dev/single-node.yaml"),
   ]
 
-  runtime_info = var.runtime_info
+  settings = var.settings
 }

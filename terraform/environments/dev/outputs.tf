@@ -11,9 +11,9 @@ output "regions" {
   }
 }
 
-output "runtime_info" {
-  description = "The data of each cluster's ConfigMap `runtime-info`, which the GitOps tree substitutes: `terraform output -json runtime_info`."
-  value       = { for name, stack in module.stack : name => stack.runtime_info }
+output "cluster_settings" {
+  description = "The data of each cluster's ConfigMap `cluster-settings`, which the GitOps tree substitutes: `terraform output -json cluster_settings`."
+  value       = { for name, stack in module.stack : name => stack.cluster_settings }
 }
 
 output "kubeconfigs" {

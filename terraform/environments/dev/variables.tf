@@ -1,8 +1,10 @@
 variable "regions" {
-  description = "The region `local`: address range of its network, which the machine that Docker runs on uses for nothing else, and the host's ports for the ingress."
+  description = "The region `local`: address ranges of its network, which the machine that Docker runs on uses for nothing else, of pods and of services, and the host's ports for the ingress."
   type = map(object({
-    cidr_block = string
-    ports      = optional(map(number))
+    cidr_block   = string
+    pod_cidr     = optional(string, "10.105.0.0/16")
+    service_cidr = optional(string, "10.205.0.0/16")
+    ports        = optional(map(number))
   }))
 
   validation {
@@ -19,12 +21,15 @@ variable "control_plane" {
   })
 }
 
-variable "general" {
-  description = "Worker nodes."
-  type = object({
+variable "worker_pools" {
+  description = "Pools of worker nodes: `general` for everything, and others of your own."
+  type = map(object({
     count        = number
     machine_type = string
-  })
+    labels       = optional(map(string), {})
+    taints       = optional(list(string))
+    order        = optional(number, 0)
+  }))
 }
 
 variable "fdb_redundancy_mode" {
@@ -54,7 +59,7 @@ variable "load_balancer_image" {
   default     = null
 }
 
-variable "runtime_info" {
-  description = "What the GitOps tree is to know besides what Terraform makes: the ConfigMap `runtime-info` of the cluster."
+variable "settings" {
+  description = "What the environment decides of what runs in its cluster: the part of the output `cluster_settings` that does not follow from what Terraform makes."
   type        = map(string)
 }

@@ -2,6 +2,6 @@
 #   terraform apply -var-file=drill.tfvars     and, when the drill is over,     terraform apply
 
 regions = {
-  nyc1 = { cidr_block = "10.30.0.0/16", failover = "PRIMARY" }
-  sfo1 = { cidr_block = "10.40.0.0/16", failover = "SECONDARY" }
+  nyc1 = { cidr_block = "10.30.0.0/16", pod_cidr = "10.130.0.0/16", service_cidr = "10.230.0.0/16", failover = "PRIMARY" }
+  sfo1 = { cidr_block = "10.40.0.0/16", pod_cidr = "10.140.0.0/16", service_cidr = "10.240.0.0/16", failover = "SECONDARY" }
 }

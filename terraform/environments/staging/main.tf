@@ -17,6 +17,8 @@ module "stack" {
   region       = each.value
   cluster_name = "staging-${each.key}"
   cidr_block   = var.regions[each.key].cidr_block
+  pod_cidr     = var.regions[each.key].pod_cidr
+  service_cidr = var.regions[each.key].service_cidr
 
   # Clients know one name. The primary is answered while its health check passes, else the secondary.
   dns = {
@@ -26,12 +28,11 @@ module "stack" {
     health_check = { path = "/healthz", failure_threshold = 3, request_interval = 10 }
   }
 
-  kubernetes_api_allowed_cidrs = var.api_allowed_cidrs
-  talos_api_allowed_cidrs      = var.api_allowed_cidrs
+  kubernetes_api_allowed_cidrs = var.kubernetes_api_allowed_cidrs
+  talos_api_allowed_cidrs      = var.talos_api_allowed_cidrs
 
   control_plane       = var.control_plane
-  general             = var.general
-  database            = var.database
+  worker_pools        = var.worker_pools
   fdb_redundancy_mode = var.fdb_redundancy_mode
   backup              = var.backup
 
@@ -41,7 +42,9 @@ module "stack" {
     file("${local.patches}/common/kubelet.yaml"),
     file("${local.patches}/common/sysctls.yaml"),
     file("${local.patches}/common/logs.yaml"),
+    file("${local.patches}/machines/sysctls.yaml"),
     file("${local.patches}/production/hardening.yaml"),
+    file("${local.patches}/production/serving-certificates.yaml"),
   ]
   control_plane_patches = [
     file("${local.patches}/common/cilium.yaml"),
@@ -49,6 +52,6 @@ module "stack" {
     file("${local.patches}/production/pod-security.yaml"),
   ]
 
-  runtime_info        = var.runtime_info
+  settings            = var.settings
   deletion_protection = var.deletion_protection
 }

@@ -13,9 +13,14 @@ output "regions" {
   }
 }
 
-output "runtime_info" {
-  description = "The data of each cluster's ConfigMap `runtime-info`, which the GitOps tree substitutes: `terraform output -json runtime_info`."
-  value       = { for name, stack in module.stack : name => stack.runtime_info }
+output "cluster_settings" {
+  description = "The data of each cluster's ConfigMap `cluster-settings`, which the GitOps tree substitutes: `terraform output -json cluster_settings`."
+  value       = { for name, stack in module.stack : name => stack.cluster_settings }
+}
+
+output "observability" {
+  description = "Buckets of Loki, Tempo and Thanos by region, and the secrets in AWS Secrets Manager that hold their keys."
+  value       = { for name, storage in module.observability : name => { buckets = storage.buckets, secrets = storage.secrets } }
 }
 
 output "kubeconfigs" {

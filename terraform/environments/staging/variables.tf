@@ -5,10 +5,12 @@ variable "allowed_account_ids" {
 }
 
 variable "regions" {
-  description = "Regions to make, by the names in `regions.tf`: address range, which no other region's may meet, and the half of the failover pair."
+  description = "Regions to make, by the names in `regions.tf`: address ranges of the network, of pods and of services, none of which may meet another of any region, and the half of the failover pair."
   type = map(object({
-    cidr_block = string
-    failover   = string
+    cidr_block   = string
+    pod_cidr     = string
+    service_cidr = string
+    failover     = optional(string)
   }))
 
   validation {
@@ -16,14 +18,29 @@ variable "regions" {
     error_message = "A region of `regions` is not known here: known are ${join(", ", keys(local.known_regions))}. `regions.tf` names them, and docs/adding-regions.md says how to add one."
   }
 
+  # Two ranges meet where the larger holds the smaller: cut both to the shorter prefix.
   validation {
-    condition     = length(distinct([for region in values(var.regions) : region.cidr_block])) == length(var.regions)
-    error_message = "Two regions have the same `cidr_block`: Tailscale joins their networks, so each needs its own."
+    condition = alltrue([
+      for pair in setproduct(
+        flatten([for name, region in var.regions : [for kind, range in { cidr_block = region.cidr_block, pod_cidr = region.pod_cidr, service_cidr = region.service_cidr } : "${name} ${kind} ${range}"]]),
+        flatten([for name, region in var.regions : [for kind, range in { cidr_block = region.cidr_block, pod_cidr = region.pod_cidr, service_cidr = region.service_cidr } : "${name} ${kind} ${range}"]]),
+      ) :
+      pair[0] == pair[1] || try(
+        cidrhost("${split("/", split(" ", pair[0])[2])[0]}/${min(split("/", pair[0])[1], split("/", pair[1])[1])}", 0) != cidrhost("${split("/", split(" ", pair[1])[2])[0]}/${min(split("/", pair[0])[1], split("/", pair[1])[1])}", 0),
+        true,
+      )
+    ])
+    error_message = "Two address ranges of `regions` meet: Tailscale joins networks, pods and services of all regions, so each needs a range of its own. docs/adding-regions.md lists those that are taken."
   }
 
   validation {
-    condition     = length([for region in values(var.regions) : region if region.failover == "PRIMARY"]) == 1 && length([for region in values(var.regions) : region if region.failover == "SECONDARY"]) <= 1
-    error_message = "Route 53 takes one `PRIMARY` and at most one `SECONDARY` for a name. A third region needs a name of its own (docs/adding-regions.md)."
+    condition = (
+      alltrue([for region in values(var.regions) : region.failover == null || try(contains(["PRIMARY", "SECONDARY"], region.failover), false)]) &&
+      length([for region in values(var.regions) : region if region.failover == null]) <= (length(var.regions) == 1 ? 1 : 0) &&
+      length([for region in values(var.regions) : region if region.failover == "PRIMARY"]) <= 1 &&
+      length([for region in values(var.regions) : region if region.failover == "SECONDARY"]) <= (length([for region in values(var.regions) : region if region.failover == "PRIMARY"]))
+    )
+    error_message = "Route 53 takes one `PRIMARY` and at most one `SECONDARY` for a name; a region that is alone may leave `failover` out. A third region needs a name of its own (docs/adding-regions.md)."
   }
 }
 
@@ -37,10 +54,26 @@ variable "dns_record" {
   type        = string
 }
 
-variable "api_allowed_cidrs" {
-  description = "IPv4 ranges that may reach the Kubernetes and the Talos API, among them where Terraform runs. Everybody unless given: both APIs admit nobody without a certificate."
+variable "kubernetes_api_allowed_cidrs" {
+  description = "IPv4 ranges that may reach the Kubernetes API, among them where Terraform runs. There is no default: `[\"0.0.0.0/0\"]` is everybody, whom the API asks for a certificate."
   type        = list(string)
-  default     = null
+  nullable    = false
+
+  validation {
+    condition     = length(var.kubernetes_api_allowed_cidrs) > 0 && alltrue([for range in var.kubernetes_api_allowed_cidrs : can(cidrnetmask(range))])
+    error_message = "Give at least one IPv4 range, such as `203.0.113.0/24`; a single address is a /32. Terraform itself has to reach the API."
+  }
+}
+
+variable "talos_api_allowed_cidrs" {
+  description = "IPv4 ranges that may reach the Talos API, among them where Terraform runs. There is no default: `[\"0.0.0.0/0\"]` is everybody, whom the API asks for a certificate."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.talos_api_allowed_cidrs) > 0 && alltrue([for range in var.talos_api_allowed_cidrs : can(cidrnetmask(range))])
+    error_message = "Give at least one IPv4 range, such as `203.0.113.0/24`; a single address is a /32. Terraform itself has to reach the API."
+  }
 }
 
 variable "control_plane" {
@@ -48,23 +81,20 @@ variable "control_plane" {
   type = object({
     count        = number
     machine_type = string
+    disk_size    = optional(number)
   })
 }
 
-variable "general" {
-  description = "Worker nodes of each region for everything but FoundationDB."
-  type = object({
+variable "worker_pools" {
+  description = "Pools of worker nodes of each region: `general` for everything but FoundationDB, `database` for FoundationDB alone, and others of your own. A pool that comes later gets a higher `order`."
+  type = map(object({
     count        = number
     machine_type = string
-  })
-}
-
-variable "database" {
-  description = "Worker nodes of each region for FoundationDB alone."
-  type = object({
-    count        = number
-    machine_type = string
-  })
+    disk_size    = optional(number)
+    labels       = optional(map(string), {})
+    taints       = optional(list(string))
+    order        = optional(number, 0)
+  }))
 }
 
 variable "fdb_redundancy_mode" {
@@ -75,7 +105,11 @@ variable "fdb_redundancy_mode" {
 variable "backup" {
   description = "The store that FoundationDB backs up to."
   type = object({
-    noncurrent_days = number
+    noncurrent_days    = number
+    archive_after_days = optional(number)
+    retention_days     = optional(number)
+    replicate          = optional(bool, true)
+    force_destroy      = optional(bool, false)
   })
 }
 
@@ -89,12 +123,34 @@ variable "kubernetes_version" {
   type        = string
 }
 
-variable "runtime_info" {
-  description = "What the GitOps tree is to know besides what Terraform makes: the ConfigMap `runtime-info` of each cluster."
+variable "settings" {
+  description = "What the environment decides of what runs in its clusters: the part of the output `cluster_settings` that does not follow from what Terraform makes."
   type        = map(string)
 }
 
 variable "deletion_protection" {
   description = "Refuses to destroy or replace clusters and backup stores while `true`."
   type        = bool
+}
+
+variable "tailscale" {
+  description = "Subnet routers of each region. `auth_key_parameter` names the SecureString parameter in AWS Systems Manager that holds the tailnet's auth key, put into each region by hand. `null` for none."
+  type = object({
+    auth_key_parameter = string
+  })
+  default = null
+
+  validation {
+    condition     = (var.tailscale != null) == (lookup(var.settings, "TAILSCALE", "false") == "true")
+    error_message = "`settings.TAILSCALE` and `tailscale` say different things: `\"true\"` with routers, `\"false\"` without."
+  }
+}
+
+variable "costs" {
+  description = "What the environment may cost a month, in US dollars, and who is told when it will, and when it does. docs/cost-estimation.md says what to expect."
+  type = object({
+    monthly_limit = number
+    emails        = list(string)
+    urgent_emails = optional(list(string), [])
+  })
 }

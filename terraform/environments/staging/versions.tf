@@ -2,6 +2,10 @@ terraform {
   required_version = ">= 1.11"
 
   required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.0"
+    }
     inferadb = {
       source  = "inferadb/inferadb"
       version = "~> 0.1"

@@ -1,5 +1,10 @@
+locals {
+  # ENVIRONMENT/PROVIDER_TYPE/PROVIDER_REGION/NAME
+  region = split("/", var.region_id)
+}
+
 resource "inferadb_fdb_backup" "this" {
-  name      = var.name
+  name      = coalesce(var.name, "${var.bucket_prefix}-${local.region[0]}-${local.region[3]}-fdb-backup")
   region_id = var.region_id
 
   noncurrent_days       = var.noncurrent_days

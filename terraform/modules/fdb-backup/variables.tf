@@ -3,12 +3,24 @@
 ################################################################################
 
 variable "name" {
-  description = "Name of the bucket. It has to be unique among all accounts of the cloud."
+  description = "Name of the bucket, which has to be unique among all accounts of the cloud. `PREFIX-ENVIRONMENT-REGION-fdb-backup` unless given, with `bucket_prefix` in front."
   type        = string
+  default     = null
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
+    condition     = var.name == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.name))
     error_message = "A bucket's name has 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends. Dots are refused, since the cloud's TLS certificate does not cover them."
+  }
+}
+
+variable "bucket_prefix" {
+  description = "What the bucket's name begins with where `name` is not given: one of your own where somebody else has taken the first."
+  type        = string
+  default     = "inferadb"
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?$", var.bucket_prefix))
+    error_message = "Environment, region and `-fdb-backup` follow it: 1 to 16 lower-case letters, digits and hyphens, with a letter or digit at both ends."
   }
 }
 
@@ -52,12 +64,22 @@ variable "archive_after_days" {
   description = "Days after which an object moves to the archive class that still answers at once (on AWS `GLACIER_IR`, which bills at least 90 days). Never unless given."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.archive_after_days == null || try(var.archive_after_days >= 1 && var.archive_after_days <= 3650 && floor(var.archive_after_days) == var.archive_after_days, false)
+    error_message = "Give a whole number of days, 1 to 3650, or leave `archive_after_days` out."
+  }
 }
 
 variable "retention_days" {
   description = "Days after which an object is deleted. Never unless given, and better not: it also deletes files that a continuous backup still needs, while `fdbbackup expire` knows which those are."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.retention_days == null || try(var.retention_days >= 1 && var.retention_days <= 3650 && floor(var.retention_days) == var.retention_days, false)
+    error_message = "Give a whole number of days, 1 to 3650, or leave `retention_days` out."
+  }
 
   validation {
     condition     = var.retention_days == null || var.archive_after_days == null || try(var.retention_days > var.archive_after_days, true)
@@ -72,6 +94,21 @@ variable "replica" {
     name            = optional(string)
   })
   default = null
+
+  validation {
+    condition     = var.replica == null || try(!contains(slice(split("/", var.region_id), 2, 4), var.replica.provider_region), true)
+    error_message = "The copy would stand in the region itself and be lost with it: `replica.provider_region` must be another one."
+  }
+
+  validation {
+    condition     = try(var.replica.name, null) == null || can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.replica.name))
+    error_message = "A bucket's name has 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends."
+  }
+
+  validation {
+    condition     = try(var.replica.name, null) == null || try(var.replica.name, null) != var.name
+    error_message = "Two buckets cannot have one name, in whatever region: give `replica` another one, or none for `NAME-replica`."
+  }
 }
 
 ################################################################################

@@ -5,27 +5,33 @@ locals {
 resource "aws_s3_bucket" "this" {
   for_each = local.buckets
 
+  region        = var.provider_region
   bucket        = each.value
   force_destroy = var.force_destroy
   tags          = merge(var.tags, { store = each.key })
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
-  for_each = aws_s3_bucket.this
+  for_each = local.buckets
 
-  bucket = each.value.bucket
+  region = var.provider_region
+  bucket = aws_s3_bucket.this[each.key].bucket
 
   rule {
+    bucket_key_enabled = var.kms_key_arn != null
+
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.kms_key_arn == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.kms_key_arn
     }
   }
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
-  for_each = aws_s3_bucket.this
+  for_each = local.buckets
 
-  bucket = each.value.bucket
+  region = var.provider_region
+  bucket = aws_s3_bucket.this[each.key].bucket
 
   block_public_acls       = true
   block_public_policy     = true
@@ -33,11 +39,34 @@ resource "aws_s3_bucket_public_access_block" "this" {
   restrict_public_buckets = true
 }
 
-# The stores expire what they no longer need; this is for what they lose track of.
-resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = aws_s3_bucket.this
+resource "aws_s3_bucket_policy" "this" {
+  for_each = local.buckets
 
-  bucket = each.value.bucket
+  region = var.provider_region
+  bucket = aws_s3_bucket.this[each.key].bucket
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "OnlyOverTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = ["arn:aws:s3:::${each.value}", "arn:aws:s3:::${each.value}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+
+  depends_on = [aws_s3_bucket_public_access_block.this]
+}
+
+# The stores expire what they no longer need; this is for what they lose track of. It comes later than they do: an object that
+# a store still has in its index and the bucket no longer has is an error of every query that touches it.
+resource "aws_s3_bucket_lifecycle_configuration" "this" {
+  for_each = local.buckets
+
+  region = var.provider_region
+  bucket = aws_s3_bucket.this[each.key].bucket
 
   rule {
     id     = "expire"
@@ -46,7 +75,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     filter {}
 
     expiration {
-      days = var.stores[each.key].retention_days
+      days = var.stores[each.key].retention_days + var.stores[each.key].margin_days
     }
 
     abort_incomplete_multipart_upload {
@@ -72,7 +101,7 @@ resource "aws_iam_user_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid      = "List"
         Effect   = "Allow"
@@ -85,7 +114,14 @@ resource "aws_iam_user_policy" "this" {
         Action   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
         Resource = "arn:aws:s3:::${each.value}/*"
       },
-    ]
+      ], var.kms_key_arn == null ? [] : [
+      {
+        Sid      = "Key"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource = var.kms_key_arn
+      },
+    ])
   })
 }
 
@@ -98,6 +134,7 @@ resource "aws_iam_access_key" "this" {
 resource "aws_secretsmanager_secret" "this" {
   for_each = local.buckets
 
+  region                  = var.provider_region
   name                    = "inferadb/${var.environment}/${var.region}/${each.key}"
   description             = "Key of ${each.key} for the bucket ${each.value}"
   recovery_window_in_days = 7
@@ -107,6 +144,7 @@ resource "aws_secretsmanager_secret" "this" {
 resource "aws_secretsmanager_secret_version" "this" {
   for_each = local.buckets
 
+  region    = var.provider_region
   secret_id = aws_secretsmanager_secret.this[each.key].id
   secret_string = jsonencode({
     AWS_ACCESS_KEY_ID     = aws_iam_access_key.this[each.key].id

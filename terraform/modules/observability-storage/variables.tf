@@ -18,10 +18,33 @@ variable "region" {
   }
 }
 
+variable "provider_region" {
+  description = "AWS' own name of the region that the buckets and secrets are in. The provider's unless given."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.provider_region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.provider_region))
+    error_message = "A region of AWS has a name such as `us-east-1`."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Key to encrypt the buckets with, which counts and bills each use. Amazon's own key for S3 unless given."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/", var.kms_key_arn))
+    error_message = "Give the key's ARN, `arn:aws:kms:REGION:ACCOUNT:key/ID`; an alias does not name one key for good."
+  }
+}
+
 variable "stores" {
-  description = "Stores that get a bucket: what of them is kept for how many days."
+  description = "Stores that get a bucket: how many days of it the store keeps (`retention_days`, the same as in its own configuration), and how many days later the bucket deletes what the store has lost track of."
   type = map(object({
     retention_days = number
+    margin_days    = optional(number, 14)
   }))
   default = {
     loki   = { retention_days = 30 }
@@ -37,6 +60,11 @@ variable "stores" {
   validation {
     condition     = alltrue([for store in values(var.stores) : store.retention_days >= 1 && floor(store.retention_days) == store.retention_days])
     error_message = "Give a whole number of days, from 1."
+  }
+
+  validation {
+    condition     = alltrue([for store in values(var.stores) : store.margin_days >= 1 && floor(store.margin_days) == store.margin_days])
+    error_message = "A bucket that deletes on the day that its store does is sometimes first: `margin_days` must be a whole number, from 1."
   }
 }
 

@@ -28,29 +28,43 @@ output "nodes" {
   value       = module.cluster.nodes
 }
 
+output "network_id" {
+  description = "Id of the network (on AWS the VPC)."
+  value       = module.region.network_id
+}
+
+output "subnet_ids" {
+  description = "Subnet ids by zone."
+  value       = module.region.subnet_ids
+}
+
 output "backup_url" {
   description = "What `fdbbackup start -d` takes; null without `backup`."
   value       = one(module.backup[*].url)
 }
 
-output "runtime_info" {
-  description = "What the GitOps tree substitutes in this cluster: the data of its ConfigMap `runtime-info`. No secrets."
+output "cluster_settings" {
+  description = "The data of the cluster's ConfigMap `cluster-settings`, which the GitOps tree substitutes: the same keys in every cluster, all texts, no secrets, and nothing that only the cloud's answer tells."
   value = merge(
+    var.settings,
     {
+      CLUSTER_NAME        = var.cluster_name
+      CLUSTER_ROLE        = lower(coalesce(try(var.dns.failover, null), "PRIMARY"))
       ENVIRONMENT         = var.environment
       REGION              = var.region.name
       PROVIDER_TYPE       = var.region.provider_type
-      PROVIDER_REGION     = module.region.provider_region
-      ZONES               = join(",", module.region.zones)
-      CLUSTER_NAME        = module.cluster.name
-      API_ENDPOINT        = module.cluster.endpoint
-      INGRESS_ADDRESS     = module.region.ingress_address
-      API_FQDN            = module.region.fqdn == null ? "" : module.region.fqdn
+      PROVIDER_REGION     = var.region.provider_region
+      ZONES               = join(",", var.region.zones)
+      NETWORK_CIDR        = var.cidr_block
+      POD_CIDR            = var.pod_cidr
+      SERVICE_CIDR        = var.service_cidr
+      DNS_ZONE            = try(var.dns.zone, "localhost")
+      DNS_RECORD          = try(var.dns.record, "api")
       FDB_REDUNDANCY_MODE = var.fdb_redundancy_mode
-      FDB_NODES           = tostring(try(var.database.count, 1))
+      FDB_NODES           = tostring(try(var.worker_pools.database.count, 1))
+      FDB_BACKUP_BUCKET   = var.backup == null ? "" : one(module.backup[*].bucket)
       FDB_BACKUP_URL      = var.backup == null ? "" : one(module.backup[*].url)
     },
-    var.runtime_info,
   )
 }
 

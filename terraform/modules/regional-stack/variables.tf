@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "environment" {
-  description = "Environment, the same as the provider's `environment`: it goes into the bucket's name and into `runtime_info`."
+  description = "Environment, the same as the provider's `environment`: it goes into the bucket's name and into `cluster_settings`."
   type        = string
 }
 
@@ -26,6 +26,26 @@ variable "cluster_name" {
 variable "cidr_block" {
   description = "Address range of the network, from a /16 to a /23, that meets no other region's."
   type        = string
+}
+
+variable "pod_cidr" {
+  description = "Address range of pods, a /22 or larger. Clusters that are to be joined need ranges that do not meet, neither each other's nor any region's network."
+  type        = string
+
+  validation {
+    condition     = try(cidrhost("${split("/", var.pod_cidr)[0]}/${min(split("/", var.pod_cidr)[1], split("/", var.cidr_block)[1])}", 0) != cidrhost("${split("/", var.cidr_block)[0]}/${min(split("/", var.pod_cidr)[1], split("/", var.cidr_block)[1])}", 0), true)
+    error_message = "`pod_cidr` meets the network's `cidr_block`: nodes could not be told from pods. Give two ranges apart, such as `10.110.0.0/16` and `10.10.0.0/16`."
+  }
+}
+
+variable "service_cidr" {
+  description = "Address range of services, from a /12 to a /24, apart from pods and networks."
+  type        = string
+
+  validation {
+    condition     = try(cidrhost("${split("/", var.service_cidr)[0]}/${min(split("/", var.service_cidr)[1], split("/", var.cidr_block)[1])}", 0) != cidrhost("${split("/", var.cidr_block)[0]}/${min(split("/", var.service_cidr)[1], split("/", var.cidr_block)[1])}", 0), true)
+    error_message = "`service_cidr` meets the network's `cidr_block`: nodes could not be told from services. Give two ranges apart, such as `10.210.0.0/16` and `10.10.0.0/16`."
+  }
 }
 
 variable "dns" {
@@ -77,36 +97,40 @@ variable "control_plane" {
     count        = optional(number, 3)
     machine_type = optional(string, "medium")
     disk_size    = optional(number)
+    disk_type    = optional(string)
+    zones        = optional(list(string))
   })
   default = {}
 }
 
-variable "general" {
-  description = "Worker nodes for everything but databases."
-  type = object({
-    count        = number
-    machine_type = optional(string, "medium")
-    disk_size    = optional(number)
-  })
-}
-
-variable "database" {
-  description = "Worker nodes for FoundationDB alone, spread over the region's zones. `null` for none: it then runs among the rest."
-  type = object({
-    count        = number
-    machine_type = optional(string, "large")
-    disk_size    = optional(number)
-  })
-  default = null
+variable "worker_pools" {
+  description = "Pools of worker nodes by name, as the module `talos-cluster` takes them. `database` is for FoundationDB alone, spread over the region's zones; without it, FoundationDB runs among the rest."
+  type = map(object({
+    count          = number
+    machine_type   = optional(string, "medium")
+    disk_size      = optional(number)
+    disk_type      = optional(string)
+    zones          = optional(list(string))
+    labels         = optional(map(string), {})
+    annotations    = optional(map(string))
+    taints         = optional(list(string))
+    config_patches = optional(list(string))
+    order          = optional(number, 0)
+  }))
 
   validation {
-    condition     = var.database == null || try(var.database.count >= lookup(local.database_nodes_needed, var.fdb_redundancy_mode, 0), true)
-    error_message = "FoundationDB's coordinators need machines of their own: 1 in mode `single`, 3 in `double`, 5 in `triple`, 9 in `three_data_hall`."
+    condition     = !contains(keys(var.worker_pools), "database") || try(var.worker_pools.database.count >= lookup(local.database_nodes_needed, var.fdb_redundancy_mode, 0), true)
+    error_message = "FoundationDB's coordinators need machines of their own: the pool `database` must have 1 in mode `single`, 3 in `double`, 5 in `triple`, 9 in `three_data_hall`."
   }
 
   validation {
-    condition     = var.fdb_redundancy_mode != "three_data_hall" || try(var.database.count % 3 == 0, false)
+    condition     = var.fdb_redundancy_mode != "three_data_hall" || try(var.worker_pools.database.count % 3 == 0, false)
     error_message = "In mode `three_data_hall` each of three zones is a hall of the same size: the pool `database` must have a multiple of three nodes, from nine."
+  }
+
+  validation {
+    condition     = !contains(keys(var.worker_pools), "database") || contains(try(coalesce(var.worker_pools.database.taints, []), []), "dedicated=database:NoSchedule")
+    error_message = "Other pods would come to FoundationDB's machines: the pool `database` must have the taint `dedicated=database:NoSchedule`, which FoundationDB's pods tolerate."
   }
 }
 
@@ -164,10 +188,17 @@ variable "control_plane_patches" {
 ################################################################################
 
 variable "backup" {
-  description = "The store that FoundationDB backs up to; `null` for none. The bucket is called `inferadb-ENVIRONMENT-REGION-fdb-backup` unless `name` is given."
+  description = "The store that FoundationDB backs up to, as the module `fdb-backup` takes it; `null` for none. The bucket is called `PREFIX-ENVIRONMENT-REGION-fdb-backup` unless `name` is given. It is copied to the region's `backup_replica_region` unless `replicate` is false."
   type = object({
-    name            = optional(string)
-    noncurrent_days = optional(number, 7)
+    name                  = optional(string)
+    bucket_prefix         = optional(string, "inferadb")
+    noncurrent_days       = optional(number, 7)
+    abort_incomplete_days = optional(number, 7)
+    archive_after_days    = optional(number)
+    retention_days        = optional(number)
+    replicate             = optional(bool, true)
+    replica_name          = optional(string)
+    force_destroy         = optional(bool, false)
   })
   default = {}
 }
@@ -176,14 +207,36 @@ variable "backup" {
 # All of it
 ################################################################################
 
-variable "runtime_info" {
-  description = "Further entries of the output `runtime_info`: what the GitOps tree is to know of this cluster besides what Terraform makes. Keys are names of variables in capital letters."
+variable "settings" {
+  description = "What the environment decides of what runs in the cluster: the entries of `cluster_settings` that do not follow from what Terraform makes. All of them, and no other."
   type        = map(string)
-  default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.runtime_info) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
-    error_message = "Flux substitutes `$${NAME}`: a key must be capital letters, digits and underscores, such as `ENGINE_REPLICAS`."
+    condition     = length(setsubtract(local.setting_names, keys(var.settings))) == 0
+    error_message = "Every cluster is told the same things, and `settings` lacks ${join(", ", [for name in setsubtract(local.setting_names, keys(var.settings)) : "`${name}`"])}."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.settings), local.setting_names)) == 0
+    error_message = "`settings` has what no cluster is told, ${join(", ", [for name in setsubtract(keys(var.settings), local.setting_names) : "`${name}`"])}: a new name goes into `locals` of the module `regional-stack` and into docs/environment-parity.md first."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in ["ENGINE", "CONTROL"] :
+      try(tonumber(var.settings["${name}_REPLICAS_MIN"]) >= 1 && tonumber(var.settings["${name}_REPLICAS_MIN"]) <= tonumber(var.settings["${name}_REPLICAS_MAX"]), true)
+    ])
+    error_message = "An autoscaler goes from `…_REPLICAS_MIN`, at least 1, to `…_REPLICAS_MAX`, which must not be less."
+  }
+
+  validation {
+    condition     = contains(["none", "daily", "continuous"], lookup(var.settings, "FDB_BACKUP_MODE", "none")) && (lookup(var.settings, "FDB_BACKUP_MODE", "none") == "none") == (var.backup == null)
+    error_message = "`FDB_BACKUP_MODE` must be `none` without `backup`, and `daily` or `continuous` with it."
+  }
+
+  validation {
+    condition     = var.backup == null || try(var.backup.retention_days == null || var.backup.retention_days > tonumber(var.settings["FDB_BACKUP_RETENTION_DAYS"]), true)
+    error_message = "The bucket would delete what FoundationDB still keeps: `backup.retention_days` must be more than `FDB_BACKUP_RETENTION_DAYS`, or be left out."
   }
 }
 

@@ -2,10 +2,12 @@
 
 # Amazon's own pointer to its newest image.
 data "aws_ssm_parameter" "image" {
-  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${var.architecture}"
+  region = var.provider_region
+  name   = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${var.architecture}"
 }
 
 resource "aws_security_group" "this" {
+  region      = var.provider_region
   name_prefix = "${var.name}-"
   description = "Tailscale subnet routers of ${var.name}"
   vpc_id      = var.network_id
@@ -18,6 +20,7 @@ resource "aws_security_group" "this" {
 
 # Direct connections between peers; without it everything goes through Tailscale's relays.
 resource "aws_vpc_security_group_ingress_rule" "wireguard" {
+  region            = var.provider_region
   security_group_id = aws_security_group.this.id
   description       = "WireGuard between peers"
   cidr_ipv4         = "0.0.0.0/0"
@@ -27,6 +30,7 @@ resource "aws_vpc_security_group_ingress_rule" "wireguard" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "all" {
+  region            = var.provider_region
   security_group_id = aws_security_group.this.id
   description       = "To the network behind it, and to Tailscale"
   cidr_ipv4         = "0.0.0.0/0"
@@ -73,6 +77,7 @@ resource "aws_iam_instance_profile" "this" {
 resource "aws_instance" "this" {
   for_each = var.subnet_ids
 
+  region                      = var.provider_region
   ami                         = data.aws_ssm_parameter.image.value
   instance_type               = var.instance_type
   subnet_id                   = each.value

@@ -8,6 +8,17 @@ variable "name" {
   }
 }
 
+variable "provider_region" {
+  description = "AWS' own name of the region that the network is in. The provider's unless given."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.provider_region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.provider_region))
+    error_message = "A region of AWS has a name such as `us-east-1`."
+  }
+}
+
 variable "network_id" {
   description = "Id of the VPC: the output `network_id` of the module `region`."
   type        = string

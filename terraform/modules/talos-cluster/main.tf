@@ -1,3 +1,10 @@
+locals {
+  # Pools are a list to Terraform: where one stands is what a plan goes by.
+  pool_names = [
+    for place in sort([for name, pool in var.worker_pools : format("%04d %s", pool.order, name)]) : split(" ", place)[1]
+  ]
+}
+
 resource "inferadb_cluster" "this" {
   name               = var.name
   region_id          = var.region_id
@@ -22,40 +29,24 @@ resource "inferadb_cluster" "this" {
     machine_type   = var.control_plane.machine_type
     disk_size      = var.control_plane.disk_size
     disk_type      = var.control_plane.disk_type
+    zones          = var.control_plane.zones
     config_patches = var.control_plane.config_patches
   }
 
   dynamic "worker_pool" {
-    for_each = var.general[*]
+    for_each = local.pool_names
 
     content {
-      name           = "general"
-      count          = worker_pool.value.count
-      machine_type   = worker_pool.value.machine_type
-      disk_size      = worker_pool.value.disk_size
-      disk_type      = worker_pool.value.disk_type
-      zones          = worker_pool.value.zones
-      labels         = merge({ "inferadb.com/pool" = "general" }, worker_pool.value.labels)
-      annotations    = worker_pool.value.annotations
-      taints         = worker_pool.value.taints
-      config_patches = worker_pool.value.config_patches
-    }
-  }
-
-  dynamic "worker_pool" {
-    for_each = var.database[*]
-
-    content {
-      name           = "database"
-      count          = worker_pool.value.count
-      machine_type   = worker_pool.value.machine_type
-      disk_size      = worker_pool.value.disk_size
-      disk_type      = worker_pool.value.disk_type
-      zones          = worker_pool.value.zones
-      labels         = merge({ "inferadb.com/pool" = "database" }, worker_pool.value.labels)
-      annotations    = worker_pool.value.annotations
-      taints         = worker_pool.value.taints
-      config_patches = worker_pool.value.config_patches
+      name           = worker_pool.value
+      count          = var.worker_pools[worker_pool.value].count
+      machine_type   = var.worker_pools[worker_pool.value].machine_type
+      disk_size      = var.worker_pools[worker_pool.value].disk_size
+      disk_type      = var.worker_pools[worker_pool.value].disk_type
+      zones          = var.worker_pools[worker_pool.value].zones
+      labels         = merge({ "inferadb.com/pool" = worker_pool.value }, var.worker_pools[worker_pool.value].labels)
+      annotations    = var.worker_pools[worker_pool.value].annotations
+      taints         = var.worker_pools[worker_pool.value].taints
+      config_patches = var.worker_pools[worker_pool.value].config_patches
     }
   }
 

@@ -71,6 +71,7 @@ variable "control_plane" {
     machine_type   = optional(string, "medium")
     disk_size      = optional(number)
     disk_type      = optional(string)
+    zones          = optional(list(string))
     config_patches = optional(list(string))
   })
   default = {}
@@ -81,9 +82,9 @@ variable "control_plane" {
   }
 }
 
-variable "general" {
-  description = "Worker nodes for everything that asks for no other, labelled `inferadb.com/pool = general`; `null` for none. `zones` are the region's unless given, `config_patches` come after the cluster's."
-  type = object({
+variable "worker_pools" {
+  description = "Pools of worker nodes by name, labelled `inferadb.com/pool = NAME`. `zones` are the region's unless given, `config_patches` come after the cluster's. Pools go by `order`, then by name: give one that comes later a higher `order`, and the plan shows no other pool as moved."
+  type = map(object({
     count          = number
     machine_type   = optional(string, "medium")
     disk_size      = optional(number)
@@ -93,43 +94,35 @@ variable "general" {
     annotations    = optional(map(string))
     taints         = optional(list(string))
     config_patches = optional(list(string))
-  })
-  default = { count = 3 }
-
-  validation {
-    condition     = var.general == null || try(var.general.count >= 0 && floor(var.general.count) == var.general.count, false)
-    error_message = "A pool has a whole number of nodes, from 0."
+    order          = optional(number, 0)
+  }))
+  default = {
+    general = { count = 3 }
   }
 
   validation {
-    condition     = alltrue([for taint in try(coalesce(var.general.taints, []), []) : can(regex(":(NoSchedule|PreferNoSchedule|NoExecute)$", taint))])
-    error_message = "A taint ends with its effect: `KEY=VALUE:NoSchedule`, `KEY=VALUE:PreferNoSchedule` or `KEY=VALUE:NoExecute`."
-  }
-}
-
-variable "database" {
-  description = "Worker nodes for databases alone, labelled `inferadb.com/pool = database` and tainted so that nothing else comes there; `null` for none."
-  type = object({
-    count          = number
-    machine_type   = optional(string, "large")
-    disk_size      = optional(number)
-    disk_type      = optional(string)
-    zones          = optional(list(string))
-    labels         = optional(map(string), {})
-    annotations    = optional(map(string))
-    taints         = optional(list(string), ["dedicated=database:NoSchedule"])
-    config_patches = optional(list(string))
-  })
-  default = null
-
-  validation {
-    condition     = var.database == null || try(var.database.count >= 0 && floor(var.database.count) == var.database.count, false)
-    error_message = "A pool has a whole number of nodes, from 0."
+    condition     = alltrue([for name in keys(var.worker_pools) : can(regex("^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$", name))])
+    error_message = "A pool's name goes into the names of its nodes: 1 to 32 lower-case letters, digits and hyphens, with a letter or digit at both ends, such as `general`."
   }
 
   validation {
-    condition     = alltrue([for taint in try(coalesce(var.database.taints, []), []) : can(regex(":(NoSchedule|PreferNoSchedule|NoExecute)$", taint))])
-    error_message = "A taint ends with its effect: `KEY=VALUE:NoSchedule`, `KEY=VALUE:PreferNoSchedule` or `KEY=VALUE:NoExecute`."
+    condition     = alltrue([for pool in values(var.worker_pools) : pool.count >= 0 && pool.count <= 1000 && floor(pool.count) == pool.count])
+    error_message = "A pool has a whole number of nodes, 0 to 1000."
+  }
+
+  validation {
+    condition     = alltrue([for pool in values(var.worker_pools) : pool.order >= 0 && pool.order <= 1000 && floor(pool.order) == pool.order])
+    error_message = "A pool's `order` is a whole number, 0 to 1000."
+  }
+
+  validation {
+    condition     = alltrue([for pool in values(var.worker_pools) : pool.disk_size == null || try(pool.disk_size >= 10 && pool.disk_size <= 16384, false)])
+    error_message = "A root disk has 10 to 16384 GiB: Talos and the images of its pods need ten."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for pool in values(var.worker_pools) : [for taint in coalesce(pool.taints, []) : can(regex("^[^:=]+(=[^:=]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$", taint))]]))
+    error_message = "A taint is written `KEY=VALUE:EFFECT` or `KEY:EFFECT`, its effect `NoSchedule`, `PreferNoSchedule` or `NoExecute`."
   }
 }
 
@@ -154,8 +147,8 @@ variable "pod_cidr" {
   default     = "10.244.0.0/16"
 
   validation {
-    condition     = can(cidrnetmask(var.pod_cidr))
-    error_message = "The range must be an IPv4 range, such as `10.244.0.0/16`."
+    condition     = can(cidrnetmask(var.pod_cidr)) && try(tonumber(split("/", var.pod_cidr)[1]) <= 22, false)
+    error_message = "The range must be an IPv4 range of a /22 or larger, since each node takes a /24 of it: for example `10.110.0.0/16`."
   }
 }
 
@@ -165,8 +158,14 @@ variable "service_cidr" {
   default     = "10.96.0.0/12"
 
   validation {
-    condition     = can(cidrnetmask(var.service_cidr))
-    error_message = "The range must be an IPv4 range, such as `10.96.0.0/12`."
+    condition     = can(cidrnetmask(var.service_cidr)) && try(tonumber(split("/", var.service_cidr)[1]) >= 12 && tonumber(split("/", var.service_cidr)[1]) <= 24, false)
+    error_message = "The range must be an IPv4 range from a /12, the largest that Kubernetes takes, to a /24: for example `10.210.0.0/16`."
+  }
+
+  # Two ranges meet where the larger holds the smaller: cut both to the shorter prefix.
+  validation {
+    condition     = try(cidrhost("${split("/", var.pod_cidr)[0]}/${min(split("/", var.pod_cidr)[1], split("/", var.service_cidr)[1])}", 0) != cidrhost("${split("/", var.service_cidr)[0]}/${min(split("/", var.pod_cidr)[1], split("/", var.service_cidr)[1])}", 0), true)
+    error_message = "`pod_cidr` and `service_cidr` meet: an address would be a pod's and a service's at once. Give two ranges apart, such as `10.110.0.0/16` and `10.210.0.0/16`."
   }
 }
 

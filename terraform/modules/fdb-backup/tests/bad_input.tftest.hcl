@@ -51,3 +51,43 @@ run "protected_and_to_be_emptied" {
   }
   expect_failures = [var.force_destroy]
 }
+
+run "a_prefix_that_leaves_no_room" {
+  command = plan
+  variables {
+    bucket_prefix = "the-databases-of-our-company"
+  }
+  expect_failures = [var.bucket_prefix]
+}
+
+run "archived_and_deleted_after_no_time" {
+  command = plan
+  variables {
+    archive_after_days = 0
+  }
+  expect_failures = [var.archive_after_days]
+}
+
+run "kept_for_longer_than_clouds_count" {
+  command = plan
+  variables {
+    retention_days = 36500
+  }
+  expect_failures = [var.retention_days]
+}
+
+run "a_copy_beside_the_first" {
+  command = plan
+  variables {
+    replica = { provider_region = "us-east-1" }
+  }
+  expect_failures = [var.replica]
+}
+
+run "a_copy_of_the_same_name" {
+  command = plan
+  variables {
+    replica = { provider_region = "us-west-2", name = "inferadb-test-fdb-backup" }
+  }
+  expect_failures = [var.replica]
+}

@@ -4,10 +4,6 @@ provider "inferadb" {
   environment = "test"
 }
 
-variables {
-  name = "inferadb-test-nyc1-fdb-backup"
-}
-
 run "region" {
   module {
     source = "../region"
@@ -45,9 +41,10 @@ run "found_unchanged" {
 
 run "copied" {
   variables {
-    region_id       = run.region.id
-    noncurrent_days = 14
-    replica         = { provider_region = "us-west-2" }
+    region_id          = run.region.id
+    noncurrent_days    = 14
+    archive_after_days = 30
+    replica            = { provider_region = "us-west-2" }
   }
   assert {
     condition     = output.replica_bucket == "inferadb-test-nyc1-fdb-backup-replica"

@@ -33,3 +33,20 @@ run "kept_for_no_time" {
   }
   expect_failures = [var.stores]
 }
+
+run "deleted_before_the_store_does" {
+  command = plan
+  variables {
+    stores = { loki = { retention_days = 30, margin_days = 0 } }
+  }
+  expect_failures = [var.stores]
+}
+
+run "a_key_s_alias_and_a_region_of_ours" {
+  command = plan
+  variables {
+    kms_key_arn     = "alias/logs"
+    provider_region = "nyc1"
+  }
+  expect_failures = [var.kms_key_arn, var.provider_region]
+}

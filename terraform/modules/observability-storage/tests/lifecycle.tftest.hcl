@@ -20,6 +20,18 @@ run "made" {
   }
 }
 
+run "kept_apart_and_closed" {
+  command = plan
+  assert {
+    condition     = alltrue([for store, rules in aws_s3_bucket_lifecycle_configuration.this : one(rules.rule).expiration[0].days > var.stores[store].retention_days])
+    error_message = "No bucket deletes what its store still keeps."
+  }
+  assert {
+    condition     = alltrue([for policy in values(aws_s3_bucket_policy.this) : jsondecode(policy.policy).Statement[0].Effect == "Deny"])
+    error_message = "Nothing is read or written without TLS."
+  }
+}
+
 run "found_unchanged" {
   # In a plan, what an apply would make again is unknown, and an assertion on it fails.
   command = plan

@@ -36,17 +36,41 @@ run "an_even_control_plane" {
 run "half_a_node" {
   command = plan
   variables {
-    general = { count = 1.5 }
+    worker_pools = { general = { count = 1.5 } }
   }
-  expect_failures = [var.general]
+  expect_failures = [var.worker_pools]
 }
 
 run "a_taint_without_effect" {
   command = plan
   variables {
-    database = { count = 3, taints = ["dedicated=database"] }
+    worker_pools = { database = { count = 3, taints = ["dedicated=database"] } }
   }
-  expect_failures = [var.database]
+  expect_failures = [var.worker_pools]
+}
+
+run "a_pool_s_name_that_nodes_cannot_have" {
+  command = plan
+  variables {
+    worker_pools = { General = { count = 1 } }
+  }
+  expect_failures = [var.worker_pools]
+}
+
+run "a_place_before_the_first" {
+  command = plan
+  variables {
+    worker_pools = { general = { count = 1, order = -1 } }
+  }
+  expect_failures = [var.worker_pools]
+}
+
+run "a_disk_that_talos_does_not_fit_on" {
+  command = plan
+  variables {
+    worker_pools = { general = { count = 1, disk_size = 5 } }
+  }
+  expect_failures = [var.worker_pools]
 }
 
 run "a_talos_version_without_its_v" {
@@ -77,9 +101,33 @@ run "addresses_without_ranges" {
   command = plan
   variables {
     pod_cidr                     = "10.244.0.0"
-    service_cidr                 = "ten"
     kubernetes_api_allowed_cidrs = ["203.0.113.7"]
     talos_api_allowed_cidrs      = ["203.0.113.7"]
   }
-  expect_failures = [var.pod_cidr, var.service_cidr, var.kubernetes_api_allowed_cidrs, var.talos_api_allowed_cidrs]
+  expect_failures = [var.pod_cidr, var.kubernetes_api_allowed_cidrs, var.talos_api_allowed_cidrs]
+}
+
+run "more_services_than_kubernetes_takes" {
+  command = plan
+  variables {
+    service_cidr = "10.0.0.0/8"
+  }
+  expect_failures = [var.service_cidr]
+}
+
+run "pods_and_services_of_one_range" {
+  command = plan
+  variables {
+    pod_cidr     = "10.96.0.0/16"
+    service_cidr = "10.96.0.0/12"
+  }
+  expect_failures = [var.service_cidr]
+}
+
+run "fewer_pods_than_nodes_take" {
+  command = plan
+  variables {
+    pod_cidr = "10.110.0.0/23"
+  }
+  expect_failures = [var.pod_cidr]
 }

@@ -7,7 +7,7 @@ provider "inferadb" {
 variables {
   name          = "blue"
   control_plane = { count = 3, machine_type = "small" }
-  general       = { count = 1 }
+  worker_pools  = { general = { count = 1 } }
 }
 
 run "region" {
@@ -53,25 +53,36 @@ run "found_unchanged" {
   }
 }
 
-run "scaled" {
+run "scaled_and_joined_by_a_pool" {
   variables {
     region_id = run.region.id
-    general   = { count = 2 }
+    worker_pools = {
+      general = { count = 2 }
+      batch   = { count = 1, machine_type = "small", order = 1 }
+    }
   }
   assert {
-    condition     = length(output.nodes) == 5 && output.nodes["general-1"].pool == "general"
-    error_message = "A pool grows: ${jsonencode(output.nodes)}"
+    condition     = length(output.nodes) == 6 && output.nodes["general-1"].pool == "general" && output.nodes["batch-0"].pool == "batch"
+    error_message = "A pool grows and another comes: ${jsonencode(output.nodes)}"
+  }
+  assert {
+    condition     = alltrue([for node in values(output.nodes) : node.reboots == 0])
+    error_message = "What stood takes no notice: ${jsonencode(output.nodes)}"
   }
 }
 
 run "without_credentials" {
   variables {
     region_id            = run.region.id
-    general              = { count = 2 }
+    worker_pools         = { general = { count = 2 } }
     credentials_in_state = false
   }
   assert {
     condition     = output.kubeconfig == null && output.talosconfig == null
     error_message = "No credentials are left in the state."
+  }
+  assert {
+    condition     = length(output.nodes) == 5
+    error_message = "A pool that is taken away takes its nodes along: ${jsonencode(keys(output.nodes))}"
   }
 }

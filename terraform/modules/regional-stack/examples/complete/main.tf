@@ -27,17 +27,41 @@ module "stack" {
     record = "api.example"
   }
 
-  control_plane       = { machine_type = "small" }
-  general             = { count = 2 }
-  database            = { count = 3 }
+  pod_cidr     = "10.130.0.0/16"
+  service_cidr = "10.230.0.0/16"
+
+  control_plane = { machine_type = "small" }
+  worker_pools = {
+    general  = { count = 2 }
+    database = { count = 3, taints = ["dedicated=database:NoSchedule"] }
+  }
   fdb_redundancy_mode = "double"
 
   control_plane_patches = [file("${path.module}/../../../../../talos/patches/common/cilium.yaml")]
 
-  runtime_info = { ENGINE_REPLICAS = "2" }
+  settings = {
+    ALERTING                    = "false"
+    CONTROL_REPLICAS_MAX        = "2"
+    CONTROL_REPLICAS_MIN        = "2"
+    DASHBOARD_REPLICAS          = "1"
+    ENGINE_REPLICAS_MAX         = "2"
+    ENGINE_REPLICAS_MIN         = "2"
+    FDB_BACKUP_MODE             = "daily"
+    FDB_BACKUP_RETENTION_DAYS   = "30"
+    FDB_BACKUP_SNAPSHOT_SECONDS = "86400"
+    FDB_VOLUME_SIZE             = "64Gi"
+    IMAGE_SIGNING               = "Enforce"
+    LOGS_RETENTION_DAYS         = "30"
+    METRICS_RETENTION_DAYS      = "90"
+    NETWORK_POLICIES            = "enforced"
+    SECRET_STORE                = "staging"
+    TAILSCALE                   = "true"
+    TLS_ISSUER                  = "letsencrypt-staging"
+    TRACES_RETENTION_DAYS       = "7"
+  }
 }
 
-output "runtime_info" {
-  description = "For the cluster's ConfigMap `runtime-info`."
-  value       = module.stack.runtime_info
+output "cluster_settings" {
+  description = "For the cluster's ConfigMap `cluster-settings`."
+  value       = module.stack.cluster_settings
 }

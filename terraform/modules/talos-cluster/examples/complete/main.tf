@@ -30,8 +30,13 @@ module "cluster" {
     config_patches = [file("${path.module}/../../../../../talos/patches/common/cilium.yaml")]
   }
 
-  general  = { count = 2 }
-  database = { count = 3, disk_size = 100 }
+  worker_pools = {
+    general  = { count = 2 }
+    database = { count = 3, machine_type = "large", disk_size = 100, taints = ["dedicated=database:NoSchedule"] }
+  }
+
+  pod_cidr     = "10.110.0.0/16"
+  service_cidr = "10.210.0.0/16"
 
   config_patches = [file("${path.module}/../../../../../talos/patches/common/kubelet.yaml")]
 

@@ -1,0 +1,70 @@
+//! `docs/cost-estimation.md` counts the machines that the environments have, and adds up.
+
+use std::collections::BTreeMap;
+
+use crate::page::table;
+use crate::parity::asked_for;
+use crate::tree::read;
+
+const HEAD: [&str; 4] = ["what", "price, $", "a month each, $", "staging, number"];
+
+/// The provider's names of machines, and AWS'.
+const MACHINES: [(&str, &str); 3] = [("small", "`t3.medium`"), ("medium", "`t3.xlarge`"), ("large", "`t3.2xlarge`")];
+
+/// The environments with the columns of their numbers and costs.
+const COLUMNS: [(&str, usize, usize); 2] = [("staging", 3, 4), ("production", 5, 6)];
+
+fn rows() -> Vec<Vec<String>> {
+    table(&read("docs/cost-estimation.md"), &HEAD)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_machines_and_disks_are_those_of_the_environments() {
+    let pool = "for name, pool in var.worker_pools : ";
+    let expressions = [
+        "length(var.regions)".to_owned(),
+        format!(
+            "jsonencode(concat([[var.control_plane.machine_type, var.control_plane.count, coalesce(var.control_plane.disk_size, 50)]], \
+             [{pool}[pool.machine_type, pool.count, coalesce(pool.disk_size, 50)]]))"
+        ),
+    ];
+    for (environment, number, _) in COLUMNS {
+        let answers = asked_for(environment, &expressions).await;
+        let regions: u64 = answers[0].parse().unwrap();
+        let pools: Vec<(String, u64, u64)> = serde_json::from_str(&answers[1]).unwrap();
+        let mut machines: BTreeMap<&str, u64> = MACHINES.iter().map(|(_, theirs)| (*theirs, 0)).collect();
+        let routers = 2 * regions;
+        let mut disks = 10 * routers;
+        for (size, count, disk) in &pools {
+            let (_, theirs) = MACHINES.iter().find(|(ours, _)| ours == size).unwrap();
+            *machines.entry(theirs).or_default() += regions * count;
+            disks += regions * count * disk;
+        }
+        machines.insert("`t4g.micro` of the subnet routers", routers);
+        machines.insert("GiB of disk, `gp3`", disks);
+        for (what, counted) in machines {
+            let row = rows().into_iter().find(|row| row[0] == what).unwrap_or_else(|| panic!("no row {what}"));
+            assert_eq!(row[number], counted.to_string(), "{environment}: {what}");
+        }
+    }
+}
+
+#[test]
+fn the_sums_are_the_numbers_times_the_prices() {
+    let number = |cell: &str| -> f64 { cell.parse().unwrap_or_else(|_| panic!("`{cell}` is no number")) };
+    let mut rows = rows();
+    let together = rows.pop().unwrap();
+    assert_eq!(together[0], "together");
+    for (environment, count, cost) in COLUMNS {
+        let mut sum = 0.0;
+        for row in &rows {
+            let price = number(row[1].split(' ').next().unwrap());
+            let month = if row[1].ends_with("an hour") { price * 730.0 } else { price };
+            assert!((number(&row[2]) - month).abs() < 0.001, "{}: {month}", row[0]);
+            // To the dollar, either way where half of one is left.
+            assert!((number(&row[cost]) - number(&row[2]) * number(&row[count])).abs() < 0.51, "{environment}: {}", row[0]);
+            sum += number(&row[cost]);
+        }
+        assert!((number(&together[cost]) - sum).abs() < 0.5, "{environment}: {sum}");
+    }
+}
