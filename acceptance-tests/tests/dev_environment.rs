@@ -10,7 +10,7 @@
     reason = "a test that cannot go on must fail and say where it is, and reads well above all"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,10 @@ use acceptance_tests::terraform::{Kind, Tool, Workspace};
 #[allow(dead_code, reason = "this test program uses its part of it")]
 #[path = "terraform_tree/tree.rs"]
 mod tree;
+
+#[allow(dead_code, reason = "this test program uses its part of it")]
+#[path = "terraform_tree/page.rs"]
+mod page;
 
 use tree::Folder;
 
@@ -74,6 +78,9 @@ async fn lives_and_goes(kind: Kind) {
     assert_eq!(local["cluster_id"], "dev/local/dev-local");
     assert!(local["endpoint"].as_str().unwrap().starts_with("https://127.0.0.1:"), "{local}");
     assert_eq!(local["nodes"].as_object().unwrap().len(), 2, "a control-plane node and a worker");
+    let told = tree.output(DEV, "cluster_settings").await;
+    let told: BTreeMap<String, String> = serde_json::from_value(told["local"].clone()).unwrap();
+    assert_eq!(told, page::settings(&tree::read("docs/environment-parity.md"), "dev-local"));
     let kubeconfigs = tree.output(DEV, "kubeconfigs").await;
     assert!(kubeconfigs["local"].as_str().unwrap().contains(local["endpoint"].as_str().unwrap()));
     tree.plan(DEV, &[]).await.is_empty_plan();
@@ -126,6 +133,18 @@ fn the_page_is_walked_through() {
     } else {
         println!("skipped: kubectl get --raw /readyz: there is no kubectl");
     }
+    run("scripts/dev-down.sh", &given);
+    assert_eq!(standing(), Vec::<String>::new());
+    assert_eq!(files_in(&here), before, "the scripts leave nothing behind");
+
+    // What a `dev-up.sh` leaves that was killed before Terraform had written a state.
+    for kind in ["volume", "network"] {
+        let labels = ["--label", "inferadb.com/environment=dev", "--label", "inferadb.com/region=local"];
+        run("docker", &[&[kind, "create"][..], &labels, &["inferadb-left"]].concat());
+    }
+    assert!(!standing().is_empty());
+    fs::create_dir_all(here.join(".build/dev")).unwrap();
+    fs::write(here.join(".build/dev/kubeconfig"), "").unwrap();
     run("scripts/dev-down.sh", &given);
     assert_eq!(standing(), Vec::<String>::new());
     assert_eq!(files_in(&here), before, "the scripts leave nothing behind");
