@@ -114,9 +114,10 @@ async fn production_lives_and_goes(kind: Kind) {
     }
     is_told_what_the_page_says(&tree, PRODUCTION, "nyc1", "prod-nyc1", &first).await;
     is_told_what_the_page_says(&tree, PRODUCTION, "sfo1", "prod-sfo1", &second).await;
-    let observability = tree.output(PRODUCTION, "observability").await;
-    assert_eq!(observability["sfo1"]["buckets"]["loki"], "inferadb-production-sfo1-loki");
-    assert_eq!(observability["nyc1"]["secrets"]["thanos"], "inferadb/production/nyc1/thanos");
+    assert_eq!(tree.output(PRODUCTION, "observability_buckets").await["sfo1"]["loki"], "inferadb-production-sfo1-loki");
+    let secrets = tree.output(PRODUCTION, "secrets").await;
+    assert_eq!(secrets["nyc1"]["thanos"], "inferadb/production/nyc1/thanos");
+    assert_eq!(secrets["sfo1"]["fdb-backup"], "inferadb/production/sfo1/fdb-backup");
     assert_eq!(tree.count("record").await, 2, "a primary and a secondary");
     assert_eq!(tree.count("bucket").await, 4, "a backup store in each region, and a copy of each in the other");
     tree.plan(PRODUCTION, &[]).await.is_empty_plan();

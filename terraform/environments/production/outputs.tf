@@ -18,9 +18,16 @@ output "cluster_settings" {
   value       = { for name, stack in module.stack : name => stack.cluster_settings }
 }
 
-output "observability" {
-  description = "Buckets of Loki, Tempo and Thanos by region, and the secrets in AWS Secrets Manager that hold their keys."
-  value       = { for name, storage in module.observability : name => { buckets = storage.buckets, secrets = storage.secrets } }
+output "secrets" {
+  description = "Secrets in AWS Secrets Manager by region, for the ExternalSecrets of the GitOps tree: keys of FoundationDB's backups, of Loki, Tempo and Thanos."
+  value = {
+    for name, storage in module.observability : name => merge(storage.secrets, var.backup == null ? {} : { fdb-backup = module.backup_credentials[name].secret })
+  }
+}
+
+output "observability_buckets" {
+  description = "Buckets of Loki, Tempo and Thanos by region."
+  value       = { for name, storage in module.observability : name => storage.buckets }
 }
 
 output "kubeconfigs" {

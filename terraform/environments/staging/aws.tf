@@ -1,5 +1,5 @@
-# What the environment needs of AWS besides regions, clusters and backups: stores of the observability stack, the way in from
-# the tailnet, and a budget. The DNS zone and the bucket for the state are there before it: terraform/account.
+# What the environment needs of AWS besides regions, clusters and backups: the key that backups are written with, stores of the
+# observability stack, the way in from the tailnet, and a budget. The DNS zone and the bucket for the state are there before it: terraform/account.
 
 provider "aws" {
   # Where a module names no region: everything else of the environment says its own.
@@ -12,6 +12,17 @@ provider "aws" {
       "inferadb.com/environment" = local.environment # what the budget goes by
     }
   }
+}
+
+module "backup_credentials" {
+  source   = "../../modules/fdb-backup-credentials"
+  for_each = var.backup == null ? {} : local.regions
+
+  environment     = local.environment
+  region          = each.key
+  provider_region = each.value.provider_region
+  bucket          = module.stack[each.key].backup_bucket
+  host            = module.stack[each.key].backup_host
 }
 
 module "observability" {

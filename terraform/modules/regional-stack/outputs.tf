@@ -43,6 +43,16 @@ output "backup_url" {
   value       = one(module.backup[*].url)
 }
 
+output "backup_bucket" {
+  description = "Name of the bucket for backups; null without `backup`."
+  value       = one(module.backup[*].bucket)
+}
+
+output "backup_host" {
+  description = "Host that the bucket for backups is reached at; null without `backup`."
+  value       = one(module.backup[*].host)
+}
+
 output "cluster_settings" {
   description = "The data of the cluster's ConfigMap `cluster-settings`, which the GitOps tree substitutes: the same keys in every cluster, all texts, no secrets, and nothing that only the cloud's answer tells."
   value = merge(

@@ -1,0 +1,56 @@
+variable "environment" {
+  description = "Environment: it goes into every name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$", var.environment))
+    error_message = "The environment goes into names: 1 to 24 lower-case letters, digits and hyphens, with a letter or digit at both ends."
+  }
+}
+
+variable "region" {
+  description = "InferaDB's name of the region, such as `nyc1`."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?$", var.region))
+    error_message = "The region goes into names: 1 to 16 lower-case letters, digits and hyphens, with a letter or digit at both ends."
+  }
+}
+
+variable "provider_region" {
+  description = "AWS' own name of the region that the secret is in. The provider's unless given."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.provider_region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.provider_region))
+    error_message = "A region of AWS has a name such as `us-east-1`."
+  }
+}
+
+variable "bucket" {
+  description = "Name of the bucket: the output `bucket` of the module `fdb-backup`."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.bucket))
+    error_message = "A bucket's name has 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends."
+  }
+}
+
+variable "host" {
+  description = "Host that the bucket is reached at: the output `host` of the module `fdb-backup`."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@/ ]+$", var.host))
+    error_message = "Give the host alone, such as `s3.us-east-1.amazonaws.com`: the `@` in front of it is added."
+  }
+}
+
+variable "tags" {
+  description = "Tags on everything, besides the provider's `default_tags`."
+  type        = map(string)
+  default     = {}
+}
