@@ -17,6 +17,9 @@ TFPLUGINDOCS := $(BUILD)/bin/tfplugindocs
 
 TERRAFORM_DOCS := $(BUILD)/bin/terraform-docs
 TFLINT := $(BUILD)/bin/tflint
+# The kustomize that Flux links, and what Flux's own controller makes of a Flux Kustomization.
+KUSTOMIZE := $(BUILD)/bin/kustomize
+FLUX_ORACLE := $(BUILD)/bin/flux-oracle
 # Cilium's chart, rendered.
 CILIUM := $(BUILD)/cilium.yaml
 
@@ -28,6 +31,8 @@ GO_BUILD := $(CURDIR)/scripts/quietly.sh go build
 
 export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
+export KUSTOMIZE_CLI             := $(CURDIR)/$(KUSTOMIZE)
+export FLUX_ORACLE_CLI           := $(CURDIR)/$(FLUX_ORACLE)
 
 .PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
 
@@ -113,7 +118,7 @@ cloud-schemas: ## Reads the schemas that tests hold modules on hashicorp/aws to,
 	@node acceptance-tests/tools/cloud-schemas/extract.mjs $(BUILD)/cloud-schemas/node_modules/@cdktf/provider-aws \
 	  $$(cat acceptance-tests/tools/cloud-schemas/resources.txt) > acceptance-tests/tests/terraform_tree/aws.json
 
-tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(CILIUM) ## All that the tests build in Go
+tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(KUSTOMIZE) $(FLUX_ORACLE) $(CILIUM) ## All that the tests build in Go
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 
@@ -148,6 +153,16 @@ $(TERRAFORM_DOCS): acceptance-tests/tools/terraform-docs/go.mod acceptance-tests
 $(TFLINT): acceptance-tests/tools/tflint/go.mod acceptance-tests/tools/tflint/go.sum
 	@scripts/need.sh go
 	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ github.com/terraform-linters/tflint
+	@touch $@
+
+$(KUSTOMIZE): acceptance-tests/tools/kustomize/go.mod acceptance-tests/tools/kustomize/go.sum
+	@scripts/need.sh go
+	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ sigs.k8s.io/kustomize/kustomize/v5
+	@touch $@
+
+$(FLUX_ORACLE): $(wildcard acceptance-tests/tools/flux-oracle/*)
+	@scripts/need.sh go
+	@cd acceptance-tests/tools/flux-oracle && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ .
 	@touch $@
 
 # The chart comes out of Cilium's own repository, by way of Go's module proxy, which checks it against chart.sum.
