@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-Takes down the cluster that scripts/dev-up.sh has brought up: containers, volumes, network, state and credentials.
+Takes down the cluster that scripts/dev-up.sh has brought up: containers, volumes, network, state and credentials, and
+the registry of scripts/dev-flux.sh.
 
 usage: scripts/dev-down.sh [TERRAFORM OPTIONS]
 
@@ -24,6 +25,9 @@ if [ ! -e .build/dev ] && [ ! -e $environment/terraform.tfstate ]; then
   echo "There is nothing to take down: scripts/dev-up.sh has not been run here."
   exit
 fi
+
+# The registry of dev-flux.sh: the network goes only when nobody is on it.
+if command -v docker >/dev/null; then docker rm --force --volumes inferadb-dev-registry >/dev/null 2>&1 || true; fi
 
 if [ -e $environment/terraform.tfstate ]; then
   # shellcheck source=scripts/dev-terraform.sh
