@@ -9,5 +9,6 @@
 
 mod clusters;
 mod objects;
+mod oracle;
 mod tree;
 mod versions;

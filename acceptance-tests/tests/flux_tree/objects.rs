@@ -68,7 +68,7 @@ fn every_container_has_its_share_and_an_image_of_one_version() {
 #[test]
 fn our_own_images_are_moved_by_a_policy_that_is_there() {
     let tree = files("flux");
-    let yaml = || tree.iter().filter(|(name, _)| name.ends_with(".yaml"));
+    let yaml = || tree.iter().filter(|(name, _)| name.ends_with(".yaml") && !name.starts_with("plugins/"));
     let policies: BTreeSet<_> = yaml()
         .flat_map(|(_, text)| text.split("---\n"))
         .filter(|document| document.contains("\nkind: ImagePolicy\n"))
