@@ -31,7 +31,9 @@ fn cluster_folders_differ_in_their_settings_and_in_what_they_sync_from() {
         for (name, text) in folder {
             match name.as_str() {
                 "cluster-settings.yaml" => {}
-                "flux-system/flux-instance.yaml" => assert_eq!(without_sync(&first[&name]), without_sync(&text), "{cluster}/{name}"),
+                "flux-system/flux-instance.yaml" => {
+                    assert_eq!(without_sync(&first[&name]), without_sync(&text), "{cluster}/{name}")
+                }
                 _ => assert_eq!(first[&name], text, "{cluster}/{name}"),
             }
         }
@@ -61,8 +63,7 @@ fn a_cluster_syncs_its_own_folder() {
 fn flux_builds_every_cluster() {
     let Some(made) = made("flux_builds_every_cluster") else { return };
     for cluster in CLUSTERS {
-        let builds: BTreeSet<_> =
-            made.iter().filter(|it| it.cluster == cluster).map(|it| it.kustomization.as_str()).collect();
+        let builds: BTreeSet<_> = made.iter().filter(|it| it.cluster == cluster).map(|it| it.kustomization.as_str()).collect();
         assert_eq!(builds, BTreeSet::from(["apps", "configs", "controllers", "flux-system", "sources"]), "{cluster}");
     }
 }

@@ -49,7 +49,7 @@ fn every_namespace_says_its_pod_security_level_and_denies_what_nobody_allows() {
 fn every_container_has_its_share_and_an_image_of_one_version() {
     let Some(made) = made("every_container_has_its_share_and_an_image_of_one_version") else { return };
     let mut seen = 0;
-    for it in &made {
+    for it in made {
         for container in template(&it.object).into_iter().flat_map(containers) {
             seen += 1;
             let at = format!("{}: {} {}", it.cluster, it.kind(), it.name());
@@ -76,7 +76,9 @@ fn our_own_images_are_moved_by_a_policy_that_is_there() {
         .collect();
     let mut images = 0;
     for (name, text) in yaml() {
-        for line in text.lines().filter(|line| line.trim_start().starts_with("image: ghcr.io/inferadb/") && !name.contains("updates")) {
+        for line in
+            text.lines().filter(|line| line.trim_start().starts_with("image: ghcr.io/inferadb/") && !name.contains("updates"))
+        {
             images += 1;
             let policy = line.split(r##"# {"$imagepolicy": "flux-system:"##).nth(1).and_then(|rest| rest.strip_suffix("\"}"));
             assert!(policy.is_some_and(|policy| policies.contains(policy)), "flux/{name}: no policy moves {line}");

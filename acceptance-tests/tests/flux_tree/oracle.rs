@@ -7,9 +7,11 @@ use std::process::{Command, Stdio};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\ndata: {region: '${REGION}', path: '$PATH', kept: '$${KEPT}'}\n";
+const CONFIG_MAP: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\ndata: {region: '${REGION}', path: '$PATH', kept: '$${KEPT}'}\n";
 const IGNORED: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: draft}\n";
-const SETTINGS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: flux-system}\ndata: {REGION: nyc1}\n";
+const SETTINGS: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: flux-system}\ndata: {REGION: nyc1}\n";
 
 fn kustomization() -> Json {
     json!({

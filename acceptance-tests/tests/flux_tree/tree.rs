@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use acceptance_tests::terraform::tool::repository;
 use serde_json::Value as Json;
@@ -62,25 +63,25 @@ pub(crate) fn files(folder: &str) -> BTreeMap<String, String> {
 }
 
 /// All that the clusters are made of, or `None` where the program that builds it is not there, which is said.
-pub(crate) fn made(test: &str) -> Option<Vec<Made>> {
+pub(crate) fn made(test: &str) -> Option<&'static [Made]> {
+    static MADE: OnceLock<Vec<Made>> = OnceLock::new();
     let Some(program) = std::env::var_os("FLUX_ORACLE_CLI") else {
         let _ = writeln!(std::io::stderr(), "skipped: {test}: FLUX_ORACLE_CLI is not set, which `make unit` does");
         return None;
     };
+    Some(MADE.get_or_init(|| build(Path::new(&program))))
+}
+
+fn build(program: &Path) -> Vec<Made> {
     let built = Command::new(program).args(["walk", "-objects"]).arg(repository()).args(CLUSTERS).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let lines = String::from_utf8(built.stdout).unwrap();
-    Some(
-        lines
-            .lines()
-            .map(|line| {
-                let mut line: Json = serde_json::from_str(line).unwrap();
-                Made {
-                    cluster: line["cluster"].as_str().unwrap().to_owned(),
-                    kustomization: line["kustomization"].as_str().unwrap().to_owned(),
-                    object: line["object"].take(),
-                }
-            })
-            .collect(),
-    )
+    let made = |line: &str| {
+        let mut line: Json = serde_json::from_str(line).unwrap();
+        Made {
+            cluster: line["cluster"].as_str().unwrap().to_owned(),
+            kustomization: line["kustomization"].as_str().unwrap().to_owned(),
+            object: line["object"].take(),
+        }
+    };
+    String::from_utf8(built.stdout).unwrap().lines().map(made).collect()
 }
