@@ -109,6 +109,8 @@ fn the_tree_uses_the_preferred_versions() {
         let source = yaml(&format!("flux/infrastructure/base/sources/{name}.yaml"));
         assert_eq!(source["spec"]["url"], versions[what]["chart"], "{name}");
     }
+    let approver = read("flux/infrastructure/base/controllers/kubelet-serving-cert-approver/deployment.yaml");
+    assert!(approver.contains(&format!("kubelet-serving-cert-approver:{}\n", preferred("kubelet_serving_cert_approver"))));
     let kustomize = read("acceptance-tests/tools/kustomize/go.mod");
     assert!(kustomize.contains(&format!("sigs.k8s.io/kustomize/kustomize/v5 v{} ", preferred("kustomize"))));
 }
