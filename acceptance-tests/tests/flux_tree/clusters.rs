@@ -32,7 +32,7 @@ fn cluster_folders_differ_in_their_settings_and_in_what_they_sync_from() {
             match name.as_str() {
                 "cluster-settings.yaml" => {}
                 "flux-system/flux-instance.yaml" => {
-                    assert_eq!(without_sync(&first[&name]), without_sync(&text), "{cluster}/{name}")
+                    assert_eq!(without_sync(&first[&name]), without_sync(&text), "{cluster}/{name}");
                 }
                 _ => assert_eq!(first[&name], text, "{cluster}/{name}"),
             }

@@ -67,20 +67,20 @@ fn every_container_has_its_share_and_an_image_of_one_version() {
 
 #[test]
 fn our_own_images_are_moved_by_a_policy_that_is_there() {
-    let tree = files("flux");
-    let yaml = || tree.iter().filter(|(name, _)| name.ends_with(".yaml") && !name.starts_with("plugins/"));
-    let policies: BTreeSet<_> = yaml()
+    let files = files("flux");
+    let tree = || files.iter().filter(|(name, _)| !name.starts_with("plugins/"));
+    let policies: BTreeSet<_> = tree()
         .flat_map(|(_, text)| text.split("---\n"))
         .filter(|document| document.contains("\nkind: ImagePolicy\n"))
         .map(|document| document.split("\n  name: ").nth(1).unwrap().split('\n').next().unwrap())
         .collect();
     let mut images = 0;
-    for (name, text) in yaml() {
+    for (name, text) in tree() {
         for line in
             text.lines().filter(|line| line.trim_start().starts_with("image: ghcr.io/inferadb/") && !name.contains("updates"))
         {
             images += 1;
-            let policy = line.split(r##"# {"$imagepolicy": "flux-system:"##).nth(1).and_then(|rest| rest.strip_suffix("\"}"));
+            let policy = line.split(r#"# {"$imagepolicy": "flux-system:"#).nth(1).and_then(|rest| rest.strip_suffix("\"}"));
             assert!(policy.is_some_and(|policy| policies.contains(policy)), "flux/{name}: no policy moves {line}");
         }
     }
