@@ -34,4 +34,6 @@ The cluster is up:
 
   export KUBECONFIG=$dev/kubeconfig TALOSCONFIG=$dev/talosconfig
   kubectl get --raw /readyz
+
+scripts/dev-flux.sh lets Flux apply this checkout's flux/ to it.
 TEXT
