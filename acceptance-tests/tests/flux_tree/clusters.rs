@@ -51,6 +51,29 @@ fn clusters_have_the_same_settings() {
     }
 }
 
+/// The page's table is held to Terraform's outputs by a test of its own.
+#[test]
+fn the_settings_are_those_that_terraform_tells() {
+    let page = read("docs/environment-parity.md");
+    let told = page.split("## What each cluster is told").nth(1).unwrap();
+    let mut rows = told
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect::<Vec<_>>());
+    let clusters = rows.next().unwrap();
+    let rows: Vec<_> = rows.skip(1).collect();
+    let mut named: Vec<_> = clusters[1..].to_vec();
+    named.sort_unstable();
+    assert_eq!(named, CLUSTERS);
+    for (column, cluster) in clusters.iter().enumerate().skip(1) {
+        let told: serde_json::Map<String, Json> = rows
+            .iter()
+            .map(|row| (row[0].to_owned(), Json::from(if row[column] == "(empty)" { "" } else { row[column] })))
+            .collect();
+        assert_eq!(settings(cluster), told, "{cluster}");
+    }
+}
+
 #[test]
 fn a_cluster_syncs_its_own_folder() {
     for cluster in CLUSTERS {
