@@ -446,6 +446,7 @@ pub(super) async fn stop_and_remove(docker: &Docker, id: &str) -> Result<()> {
 
 /// Lets a container shut down.
 pub(super) async fn stop(docker: &Docker, id: &str) {
+    let _alone = docker.inner.ends.lock().await;
     let object = format!("container `{id}`");
     let stopped = docker
         .write("docker:ContainerStop", &object, |client| {
@@ -465,6 +466,7 @@ pub(super) async fn stop(docker: &Docker, id: &str) {
 pub(super) async fn remove(docker: &Docker, id: &str) -> Result<()> {
     let mut pace = Pace::new(REMOVAL, Duration::from_secs(2));
     loop {
+        let alone = docker.inner.ends.lock().await;
         let removed = docker
             .write("docker:ContainerDelete", &format!("container `{id}`"), |client| {
                 let options = RemoveContainerOptions { v: true, force: true, ..RemoveContainerOptions::default() };
@@ -472,6 +474,7 @@ pub(super) async fn remove(docker: &Docker, id: &str) -> Result<()> {
                 async move { client.remove_container(&id, Some(options)).await }
             })
             .await;
+        drop(alone);
         match removed {
             Err(failure) if failure.is_not_found() => return Ok(()),
             // Somebody removes it already.

@@ -288,7 +288,7 @@ pub(super) async fn tag(docker: &Docker, id: &str, key: &str, value: &str) -> Re
     marks::tag_machine(docker, &marked, key, value).await
 }
 
-/// Lets machines shut down and removes them, with their volumes and marks.
+/// Ends machines and removes them, with their volumes and marks: nothing is left that a shutdown would be good for.
 pub(super) async fn terminate(docker: &Docker, ids: &[String]) -> Result<()> {
     let containers = docker.containers(FRESH).await?;
     let machine_of = |container: &Container| naming::machine_of(&container.name).to_owned();
@@ -297,7 +297,7 @@ pub(super) async fn terminate(docker: &Docker, ids: &[String]) -> Result<()> {
         // With what was set aside of it.
         let own: Vec<&Container> = containers.iter().filter(|container| machine_of(container) == *machine).collect();
         async move {
-            try_join_all(own.iter().map(|container| containers::stop_and_remove(docker, &container.id))).await?;
+            try_join_all(own.iter().map(|container| containers::remove(docker, &container.id))).await?;
             remove_volumes(docker, machine).await
         }
     }))
@@ -363,7 +363,7 @@ pub(super) async fn remove_all(docker: &Docker, root: &Root) -> Result<()> {
             && container.labels.contains_key(tags::ROLE)
             && container.labels.contains_key(ADDRESS)
     });
-    try_join_all(machines.map(|container| containers::stop_and_remove(docker, &container.id))).await?;
+    try_join_all(machines.map(|container| containers::remove(docker, &container.id))).await?;
     let prefix = format!("{}.", root.id);
     let is_own = |volume: &Volume| {
         volume.name.starts_with(&prefix) || volume.labels.get(MACHINE).is_some_and(|machine| machine.starts_with(&prefix))

@@ -65,7 +65,15 @@ const EVERYBODY: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);
 pub async fn connect(settings: DockerSettings) -> Result<Arc<dyn Cloud>> {
     let engine = Engine::connect(&settings).await?;
     let place = Place { provider_type: ProviderType::Docker, provider_region: REGION.to_owned() };
-    let inner = Inner { place, settings, engine, inventory: Inventory::new(), pulls: Mutex::default(), places: Mutex::default() };
+    let inner = Inner {
+        place,
+        settings,
+        engine,
+        inventory: Inventory::new(),
+        pulls: Mutex::default(),
+        places: Mutex::default(),
+        ends: Mutex::default(),
+    };
     Ok(Arc::new(Docker { inner: Arc::new(inner) }))
 }
 
@@ -82,6 +90,9 @@ struct Inner {
     inventory: Inventory,
     pulls: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
     places: Mutex<()>,
+    /// Held while a container ends. Docker 20.10 locks itself up now and then when two containers of a network end at once (its
+    /// libnetwork takes the locks of network and controller in either order), and then answers for neither ever again.
+    ends: Mutex<()>,
 }
 
 impl Docker {
