@@ -49,6 +49,17 @@ async fn the_machines_and_disks_are_those_of_the_environments() {
     }
 }
 
+/// A budget warns at four fifths of its limit: above what is expected, and not far.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_budgets_fit_the_sums() {
+    let together = rows().pop().unwrap();
+    for (environment, _, cost) in COLUMNS {
+        let answers = asked_for(environment, &["var.costs.monthly_limit".to_owned()]).await;
+        let (limit, sum): (f64, f64) = (answers[0].parse().unwrap(), together[cost].parse().unwrap());
+        assert!(limit * 0.8 > sum && limit < sum * 1.5, "{environment}: a limit of {limit} for {sum}");
+    }
+}
+
 #[test]
 fn the_sums_are_the_numbers_times_the_prices() {
     let number = |cell: &str| -> f64 { cell.parse().unwrap_or_else(|_| panic!("`{cell}` is no number")) };

@@ -53,7 +53,7 @@ settings = {
 tailscale = { auth_key_parameter = "/inferadb/production/tailscale" }
 
 costs = {
-  monthly_limit = 7500
+  monthly_limit = 8500
   emails        = ["platform-team@inferadb.com"]
   urgent_emails = ["oncall@inferadb.com"]
 }

@@ -53,6 +53,6 @@ settings = {
 tailscale = { auth_key_parameter = "/inferadb/staging/tailscale" }
 
 costs = {
-  monthly_limit = 1100
+  monthly_limit = 1250
   emails        = ["platform-team@inferadb.com"]
 }

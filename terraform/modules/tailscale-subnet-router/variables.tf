@@ -35,7 +35,7 @@ variable "subnet_ids" {
 }
 
 variable "routes" {
-  description = "Address ranges that the tailnet reaches through the routers: the region's network, and its pods and services if they are to be reached."
+  description = "Address ranges that the tailnet reaches through the routers: the region's network, and those of pods and services only where the network has routes to them (Cilium's tunnel has none)."
   type        = list(string)
 
   validation {

@@ -66,6 +66,10 @@ run "scaled_and_joined_by_a_pool" {
     error_message = "A pool grows and another comes: ${jsonencode(output.nodes)}"
   }
   assert {
+    condition     = [for pool in inferadb_cluster.this.worker_pool : pool.name] == ["general", "batch"]
+    error_message = "A pool with a higher order comes behind those that stand, whatever its name."
+  }
+  assert {
     condition     = alltrue([for node in values(output.nodes) : node.reboots == 0])
     error_message = "What stood takes no notice: ${jsonencode(output.nodes)}"
   }
