@@ -55,6 +55,7 @@ finish() {
 
 # clippy's compiler builds as well as it checks: one build serves both, where `make lint` would check all crates of others once more.
 # Cargo prints the warnings of what it does not build again.
+# shellcheck disable=SC2317 # `step` calls it
 clippy() {
   local said
   said=$(make build 2>&1) || { printf '%s\n' "$said"; return 1; }
