@@ -94,7 +94,7 @@ docker-lives: tofu ## Tests of the cloud crate and of the environment `dev` on a
 acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox and, where one can be started, a Docker engine (TEST=name: only those)
 	cargo build --locked --workspace --bins
 	@echo "Each test runs Terraform or OpenTofu many times. Those under \`kills\` end it, or the provider, on purpose at one call after another: minutes each"
-	scripts/with-docker.sh --or-without cargo test --locked --workspace --no-fail-fast --test acceptance --test terraform_tree -- --test-threads=2 $(TEST)
+	scripts/with-docker.sh --or-without cargo test --locked --workspace --no-fail-fast --test acceptance --test terraform_tree -- --test-threads=4 $(TEST)
 
 docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
 	@scripts/need.sh rust terraform

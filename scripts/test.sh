@@ -67,7 +67,12 @@ export RUSTC_WORKSPACE_WRAPPER
 
 step 'formatting' make fmt-check
 # Beside cargo, which does not keep both cores busy all the time.
-nice make tools >"$build/tools.out" 2>&1 &
+(
+  set -e
+  nice make tools
+  # What the images of the Docker tests take longest to build.
+  if command -v dockerd >/dev/null; then nice acceptance-tests/engine/versitygw.sh .build/docker-images; fi
+) >"$build/tools.out" 2>&1 &
 tools=$!
 step 'build' make build || { wait $tools; finish; }
 printf '\n── Go tools\n'

@@ -34,8 +34,8 @@ haproxy() {
 
 versitygw() {
     local root=$work/versitygw
-    mkdir -p "$root/app" "$root/data" "$root/tmp"
-    GOBIN=$root/app CGO_ENABLED=0 go install -ldflags=-s github.com/versity/versitygw/cmd/versitygw@v1.8.0
+    "$here/versitygw.sh" "$work"
+    mkdir -p "$root/data" "$root/tmp"
     import tests/versitygw:1 "$root" 'ENTRYPOINT ["/app/versitygw"]'
 }
 
