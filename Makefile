@@ -34,7 +34,7 @@ export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 export KUSTOMIZE_CLI             := $(CURDIR)/$(KUSTOMIZE)
 export FLUX_ORACLE_CLI           := $(CURDIR)/$(FLUX_ORACLE)
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -95,6 +95,12 @@ acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox
 	cargo build --locked --workspace --bins
 	@echo "Each test runs Terraform or OpenTofu many times. Those under \`kills\` end it, or the provider, on purpose at one call after another: minutes each"
 	scripts/with-docker.sh --or-without cargo test --locked --workspace --no-fail-fast --test acceptance --test terraform_tree -- --test-threads=4 $(TEST)
+
+flux: $(KUSTOMIZE) ## Builds the flux/ tree of all clusters, and checks what waits for what
+	@scripts/need.sh rust
+	cargo build --locked --workspace --bins
+	KUSTOMIZE=$(KUSTOMIZE_CLI) target/debug/flux-inferadb build >/dev/null
+	KUSTOMIZE=$(KUSTOMIZE_CLI) target/debug/flux-inferadb graph
 
 docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
 	@scripts/need.sh rust terraform

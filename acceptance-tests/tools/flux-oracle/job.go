@@ -24,7 +24,13 @@ type job struct {
 	strict        bool
 }
 
-func (j job) build(ctx context.Context) ([]*unstructured.Unstructured, error) {
+func (j job) build(ctx context.Context) (objects []*unstructured.Unstructured, err error) {
+	// A substring that ends before it starts makes envsubst panic, and the controller's framework calls that an error.
+	defer func() {
+		if reason := recover(); reason != nil {
+			objects, err = nil, fmt.Errorf("recovered from a panic: %v", reason)
+		}
+	}()
 	// The controller works on its own type, which drops fields that it does not know.
 	var typed kustomizev1.Kustomization
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(j.kustomization.Object, &typed); err != nil {
@@ -58,7 +64,7 @@ func (j job) build(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := ssautil.ReadObjects(bytes.NewReader(manifests))
+	objects, err = ssautil.ReadObjects(bytes.NewReader(manifests))
 	if err != nil {
 		return nil, err
 	}

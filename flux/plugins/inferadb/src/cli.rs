@@ -1,0 +1,153 @@
+//! The command line: what it takes, and the one door for what is printed.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::commands;
+use crate::complete;
+use crate::error::{Error, Result};
+use crate::fleet::{self, Cluster, Input};
+use crate::render::{Cache, Kustomize, Renderer};
+use crate::tree::{self, Tree};
+use crate::variables::Given;
+
+/// Exit codes: nothing to report; something was found; the command could not do what it was asked.
+pub(crate) const FOUND: u8 = 1;
+pub(crate) const FAILED: u8 = 2;
+
+/// Builds a whole Flux fleet offline, as kustomize-controller 1.9 (Flux 2.9) would.
+///
+/// Exit codes: 0 all well, 1 something did not build or was found, 2 the command could not run.
+#[derive(Debug, Parser)]
+#[command(name = "flux-inferadb", bin_name = "flux inferadb", version, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Build(commands::build::Options),
+    Graph(commands::graph::Options),
+    Diff(commands::diff::Options),
+}
+
+/// What all commands that build take.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Shared {
+    /// The repository; by default the one around the current folder
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+    /// The folder whose folders are the clusters, from the repository's root [default: flux/clusters or clusters]
+    #[arg(long, value_name = "DIR")]
+    clusters: Option<String>,
+    /// Values that live only in a cluster: ConfigMaps and Secrets, or a plain mapping of variables
+    #[arg(long, value_name = "FILE")]
+    vars: Vec<PathBuf>,
+    /// One such value
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// A folder that stands for a source elsewhere
+    #[arg(long, value_name = "KIND/NAMESPACE/NAME=DIR")]
+    source: Vec<String>,
+    /// The kustomize to render with [default: $KUSTOMIZE, .build/bin/kustomize, or the one on PATH]
+    #[arg(long, value_name = "FILE")]
+    kustomize: Option<PathBuf>,
+    /// Renders everything anew, and keeps nothing
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Data {
+    Yaml,
+    Json,
+}
+
+impl Shared {
+    /// The repository's root.
+    pub(crate) fn repository(&self) -> Result<PathBuf> {
+        let here = self.repo.clone().unwrap_or_else(|| PathBuf::from("."));
+        let failed = |source| Error::Read { path: here.clone(), source };
+        let here = here.canonicalize().map_err(failed)?;
+        if self.repo.is_some() {
+            return Ok(here);
+        }
+        let top = tree::output(tree::git(&here).args(["rev-parse", "--show-toplevel"]));
+        Ok(top.map_or(here, |top| PathBuf::from(String::from_utf8_lossy(&top).trim_end())))
+    }
+
+    pub(crate) fn renderer(&self, repository: &Path) -> Result<Renderer> {
+        let cache = if self.no_cache { Cache::none() } else { Cache::of_user() };
+        let kustomize = Kustomize::find(self.kustomize.as_deref(), repository, &cache)?;
+        if let Some(warning) = kustomize.warning() {
+            tell(&format!("warning: {warning}"));
+        }
+        Ok(Renderer::new(kustomize, cache))
+    }
+
+    /// The names of the clusters of a tree.
+    pub(crate) fn clusters(&self, tree: &Tree) -> Result<Vec<String>> {
+        Ok(crate::root::clusters(tree, self.clusters.as_deref())?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Builds the clusters of a tree.
+    pub(crate) fn build(&self, tree: &Tree, names: &[String], renderer: &Renderer) -> Result<Vec<Cluster>> {
+        let given = Given::read(&self.vars, &self.set)?;
+        let mut sources = BTreeMap::new();
+        for source in &self.source {
+            let Some((key, folder)) = source.split_once('=') else {
+                return Err(Error::Usage(format!("`--source {source}`: write it as KIND/NAMESPACE/NAME=DIR")));
+            };
+            sources.insert(key.to_owned(), PathBuf::from(folder));
+        }
+        let clusters = self.clusters.as_deref();
+        fleet::build(&Input { tree, clusters, names, given: &given, sources: &sources, renderer })
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some((request @ ("__complete" | "__completeNoDesc"), words)) =
+        words.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
+        print(&complete::answer(&Cli::command(), words, request == "__complete"));
+        return ExitCode::SUCCESS;
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
+        }
+    };
+    let result = match cli.command {
+        Command::Build(options) => commands::build::run(&options),
+        Command::Graph(options) => commands::graph::run(&options),
+        Command::Diff(options) => commands::diff::run(&options),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tell(&format!("error: {error}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Writes a result. A reader that went away wants no more.
+pub(crate) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes a line that is no result.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

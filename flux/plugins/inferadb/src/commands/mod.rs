@@ -1,0 +1,5 @@
+//! A file for each command.
+
+pub(crate) mod build;
+pub(crate) mod diff;
+pub(crate) mod graph;

@@ -1,0 +1,87 @@
+//! What can go wrong, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::envsubst::EnvsubstError;
+use crate::yaml::YamlError;
+
+/// Why a command, or the build of one Flux Kustomization, failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file or folder cannot be read.
+    #[error("cannot read `{}`: {source}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// A file or folder cannot be written.
+    #[error("cannot write `{}`: {source}", .path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    /// A file of the source is no YAML.
+    #[error("{path}:{line}: no YAML: {message}", line = .source.line, message = .source.message)]
+    Yaml { path: String, source: YamlError },
+    /// A file of the source is not UTF-8.
+    #[error("{0}: not UTF-8")]
+    Encoding(String),
+    /// The command line asks for what is not there.
+    #[error("{0}")]
+    Usage(String),
+    /// A program cannot be started.
+    #[error("cannot run `{program}`: {source}: {advice}")]
+    Program { program: String, source: std::io::Error, advice: &'static str },
+    /// A program ended with an error.
+    #[error("`{command}` failed: {message}")]
+    Command { command: String, message: String },
+    /// `kustomize build` refused.
+    #[error("kustomize build failed: {0}")]
+    Kustomize(String),
+    /// The path of a Flux Kustomization is not in its source.
+    #[error(
+        "the path `{path}` is not in {source_name}: `spec.path` counts from the source's root, and files that `.sourceignore` leaves out are not there"
+    )]
+    NoPath { path: String, source_name: String },
+    /// A field of a Flux Kustomization, or of a kustomization.yaml, has another type.
+    #[error("{path}: `{field}` is no {expected}")]
+    Type { path: String, field: String, expected: &'static str },
+    /// A component's path is absolute or remote.
+    #[error("the component `{0}` is no local relative path")]
+    Component(String),
+    /// A base that only the network has.
+    #[error(
+        "{path}: `{reference}` lies elsewhere, and nothing is fetched here: copy it into the repository, or make it a source of its own"
+    )]
+    Remote { path: String, reference: String },
+    /// An object is none.
+    #[error("an object without apiVersion, kind or name: {0}")]
+    NotAnObject(String),
+    /// Two objects became one by substitution.
+    #[error("post build failed for `{object}`: another object has the same kind, namespace and name")]
+    Twice { object: String },
+    /// Substitution failed.
+    #[error("post build failed for `{object}`: {source}")]
+    Envsubst { object: String, source: EnvsubstError },
+    /// What substitution made is no YAML.
+    #[error(
+        "post build failed for `{object}`: what substitution made of it is no YAML: {source}: quote the variable in the manifest, as in `\"${{X}}\"`"
+    )]
+    Substituted { object: String, source: YamlError },
+    /// A variable's name is none.
+    #[error(
+        "post build failed for `{object}`: `{name}` is no name of a variable: letters, digits and `_`, not starting with a digit"
+    )]
+    VariableName { object: String, name: String },
+    /// Nothing produces an object of `substituteFrom`.
+    #[error(
+        "`substituteFrom` names {kind} `{namespace}/{name}`, which no Kustomization of this cluster produces: correct the name, mark it `optional`, or give its values with `--vars` where it lives only in the cluster"
+    )]
+    NoVariables { kind: String, namespace: String, name: String },
+    /// An encrypted Secret in a Kustomization without decryption.
+    #[error("`{0}` is encrypted with SOPS, and its Kustomization has no `spec.decryption`")]
+    Encrypted(String),
+    /// A Kustomization's source is not known.
+    #[error("its source {0} is not in this repository, and nothing is fetched here: give its folder with `--source {0}=DIR`")]
+    NoSource(String),
+    /// Two Kustomizations of one name.
+    #[error("{first} and {second} both produce the Kustomization `{id}`")]
+    TwoParents { id: String, first: String, second: String },
+}
+
+/// The result of what can fail so.
+pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,379 @@
+//! The clusters with all that Flux would build for them. The graph is found from what each Kustomization renders, from the
+//! root on, so that a parent may patch, substitute or make its children.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::object::Object;
+use crate::post_build;
+use crate::render::{Rendered, Renderer};
+use crate::root::{self, Root};
+use crate::tree::Tree;
+use crate::variables::{self, Given, Missing, Pool};
+
+/// What a fleet is built from.
+pub(crate) struct Input<'i> {
+    /// The repository.
+    pub(crate) tree: &'i Tree,
+    /// The folder of clusters, where it is not found by its name.
+    pub(crate) clusters: Option<&'i str>,
+    /// The clusters asked for; all where it is empty.
+    pub(crate) names: &'i [String],
+    pub(crate) given: &'i Given,
+    /// Folders that stand for sources elsewhere, by `KIND/NAMESPACE/NAME`.
+    pub(crate) sources: &'i BTreeMap<String, PathBuf>,
+    pub(crate) renderer: &'i Renderer,
+}
+
+/// A cluster.
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+    /// Parents before their children, and what is depended on before what depends on it.
+    pub(crate) kustomizations: Vec<Kustomization>,
+}
+
+/// A Flux Kustomization.
+pub(crate) struct Kustomization {
+    pub(crate) object: Object,
+    /// `NAMESPACE/NAME` of the one that renders it; none for the root.
+    pub(crate) parent: Option<String>,
+    pub(crate) outcome: Result<Built>,
+}
+
+/// What a Kustomization gives.
+pub(crate) struct Built {
+    pub(crate) objects: Vec<Object>,
+    /// The objects as other values of Secrets would make them, for those that take any.
+    pub(crate) shadows: Vec<Option<Value>>,
+}
+
+impl Kustomization {
+    pub(crate) fn id(&self) -> String {
+        id(&self.object)
+    }
+
+    pub(crate) fn spec(&self) -> &Value {
+        &self.object.0["spec"]
+    }
+
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.spec()["suspend"] == true
+    }
+
+    pub(crate) fn objects(&self) -> &[Object] {
+        self.outcome.as_ref().map_or(&[], |built| built.objects.as_slice())
+    }
+
+    /// `NAMESPACE/NAME` of those that it waits for.
+    pub(crate) fn depends_on(&self) -> Vec<String> {
+        let items = self.spec()["dependsOn"].as_array().into_iter().flatten();
+        items
+            .map(|item| {
+                let namespace = item["namespace"].as_str().unwrap_or(self.object.namespace());
+                format!("{namespace}/{}", item["name"].as_str().unwrap_or_default())
+            })
+            .collect()
+    }
+}
+
+fn id(object: &Object) -> String {
+    format!("{}/{}", object.namespace(), object.name())
+}
+
+/// `KIND/NAMESPACE/NAME` of the source of a Kustomization.
+pub(crate) fn source_of(object: &Object) -> String {
+    let reference = &object.0["spec"]["sourceRef"];
+    let namespace = reference["namespace"].as_str().unwrap_or(object.namespace());
+    let text = |key: &str| reference[key].as_str().unwrap_or_default().to_owned();
+    format!("{}/{namespace}/{}", text("kind"), text("name"))
+}
+
+/// Builds all clusters asked for.
+pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
+    let known = root::clusters(input.tree, input.clusters)?;
+    for name in input.names {
+        if !known.iter().any(|(known, _)| known == name) {
+            let known: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(Error::Usage(format!("there is no cluster `{name}`: there are {}", known.join(", "))));
+        }
+    }
+    let asked = known.into_iter().filter(|(name, _)| input.names.is_empty() || input.names.contains(name));
+    let artifacts = Artifacts::default();
+    let mut states = Vec::new();
+    for (name, folder) in asked {
+        states.push(State::start(name, &folder, input)?);
+    }
+    loop {
+        let jobs: Vec<(usize, usize)> = states
+            .iter()
+            .enumerate()
+            .flat_map(|(cluster, state)| state.unrendered().map(move |position| (cluster, position)))
+            .collect();
+        if jobs.is_empty() {
+            break;
+        }
+        let rendered = in_parallel(&jobs, |(cluster, position)| states[*cluster].render(*position, input, &artifacts));
+        for ((cluster, position), rendered) in jobs.into_iter().zip(rendered) {
+            states[cluster].nodes[position].step = Step::Rendered(rendered);
+        }
+        for state in &mut states {
+            state.finish_what_can_be(input.given);
+        }
+    }
+    Ok(states.into_iter().map(State::done).collect())
+}
+
+/// Runs a job for each item on as many threads as there are cores, and gives the results in order.
+fn in_parallel<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = Mutex::new(0);
+    let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(items.len());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let position = {
+                        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                        *next += 1;
+                        *next - 1
+                    };
+                    let Some(item) = items.get(position) else { break };
+                    let result = job(item);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((position, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(position, _)| *position);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The artifacts made so far, by folder and `spec.ignore`.
+#[derive(Default)]
+struct Artifacts(Mutex<HashMap<ArtifactKey, Arc<Tree>>>);
+
+type ArtifactKey = (String, Option<String>);
+
+impl Artifacts {
+    fn get(&self, key: ArtifactKey, make: impl FnOnce() -> Result<Tree>) -> Result<Arc<Tree>> {
+        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = trees.get(&key) {
+            return Ok(Arc::clone(tree));
+        }
+        let tree = Arc::new(make()?);
+        trees.insert(key, Arc::clone(&tree));
+        Ok(tree)
+    }
+}
+
+enum Step {
+    Found,
+    Rendered(Result<Rendered>),
+    Done(Result<Built>),
+}
+
+struct Node {
+    object: Object,
+    parent: Option<String>,
+    step: Step,
+}
+
+struct State {
+    name: String,
+    root: Root,
+    nodes: Vec<Node>,
+    pool: Pool,
+    /// Sources that the cluster's Kustomizations render, by `KIND/NAMESPACE/NAME`.
+    sources: HashMap<String, Value>,
+}
+
+impl State {
+    fn start(name: String, folder: &str, input: &Input<'_>) -> Result<Self> {
+        let root = root::find(input.tree, folder)?;
+        let mut state = State { name, root, nodes: Vec::new(), pool: Pool::default(), sources: HashMap::new() };
+        for object in &input.given.objects {
+            state.pool.add(object, None);
+        }
+        let object = state.patched_root(input)?;
+        state.nodes.push(Node { object, parent: None, step: Step::Found });
+        Ok(state)
+    }
+
+    /// The root with the FluxInstance's patches on it: kustomize applies them, as flux-operator has it do.
+    fn patched_root(&self, input: &Input<'_>) -> Result<Object> {
+        let root = &self.root.kustomization;
+        let patches: Vec<&Value> = self
+            .root
+            .patches
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|patch| patch["target"].is_object() || patch["patch"].as_str().is_some_and(|text| names(text, root)))
+            .collect();
+        if patches.is_empty() {
+            return Ok(root.clone());
+        }
+        let sync = Tree::from_memory([("sync.yaml".to_owned(), crate::yaml::emit(&root.0).into_bytes())]);
+        let rendered = input.renderer.render(&sync, "the FluxInstance", &json!({"patches": patches}))?;
+        let root_after =
+            rendered.documents.iter().map(|document| Object(document.value.clone())).find(Object::is_flux_kustomization);
+        Ok(root_after.unwrap_or_else(|| root.clone()))
+    }
+
+    fn unrendered(&self) -> impl Iterator<Item = usize> {
+        self.nodes.iter().enumerate().filter(|(_, node)| matches!(node.step, Step::Found)).map(|(position, _)| position)
+    }
+
+    fn render(&self, position: usize, input: &Input<'_>, artifacts: &Artifacts) -> Result<Rendered> {
+        let node = &self.nodes[position];
+        let source = source_of(&node.object);
+        let own = source_of(&self.nodes[0].object);
+        let ignore = self.sources.get(&source).and_then(|spec| spec["ignore"].as_str()).map(str::to_owned);
+        let tree = if let Some(folder) = input.sources.get(&source) {
+            artifacts
+                .get((folder.display().to_string(), ignore.clone()), || Tree::from_folder(folder)?.artifact(ignore.as_deref()))?
+        } else if source == own || self.is_same_source(&source, &own) {
+            let ignore = ignore.or_else(|| self.root.ignore.clone().filter(|_| source == own));
+            let folder = &self.root.artifact;
+            artifacts.get((format!("./{folder}"), ignore.clone()), || {
+                if folder.is_empty() {
+                    input.tree.artifact(ignore.as_deref())
+                } else {
+                    input.tree.sub(folder).artifact(ignore.as_deref())
+                }
+            })?
+        } else {
+            return Err(Error::NoSource(source));
+        };
+        input.renderer.render(&tree, &source, &node.object.0["spec"])
+    }
+
+    /// Another object for the same revision of the same repository.
+    fn is_same_source(&self, source: &str, own: &str) -> bool {
+        match (self.sources.get(source), self.sources.get(own)) {
+            (Some(one), Some(other)) => one["url"].is_string() && one["url"] == other["url"] && one["ref"] == other["ref"],
+            _ => false,
+        }
+    }
+
+    /// Finishes what has its variables. Where only optional objects are missing, they count as missing once nothing else
+    /// can come that would bring them.
+    fn finish_what_can_be(&mut self, given: &Given) {
+        loop {
+            let waiting: Vec<(Missing, usize)> = self
+                .nodes
+                .iter()
+                .enumerate()
+                .filter(|(_, node)| matches!(node.step, Step::Rendered(_)))
+                .map(|(position, node)| {
+                    (variables::all_there(&node.object.0["spec"], node.object.namespace(), &self.pool), position)
+                })
+                .collect();
+            let ready: Vec<usize> =
+                waiting.iter().filter(|(missing, _)| *missing == Missing::Nothing).map(|(_, position)| *position).collect();
+            if !ready.is_empty() {
+                for position in ready {
+                    self.finish(position, given);
+                }
+                continue;
+            }
+            // What was found just now may still bring what is missing.
+            let next = waiting.iter().min().filter(|_| self.unrendered().next().is_none());
+            match next {
+                Some((_, position)) => self.finish(*position, given),
+                None => return,
+            }
+        }
+    }
+
+    fn finish(&mut self, position: usize, given: &Given) {
+        let node = &mut self.nodes[position];
+        let step = std::mem::replace(&mut node.step, Step::Found);
+        let Step::Rendered(rendered) = step else {
+            node.step = step;
+            return;
+        };
+        let spec = &node.object.0["spec"];
+        let built = rendered.and_then(|rendered| {
+            let gather = || variables::gather(spec, node.object.namespace(), &self.pool, given);
+            let made = post_build::objects(&rendered, spec, gather)?;
+            Ok(Built { objects: made.objects, shadows: made.shadows })
+        });
+        let parent = id(&node.object);
+        // Those of another cluster find their children there.
+        let elsewhere = spec["kubeConfig"].is_object();
+        let found: Vec<(Object, Option<Value>)> = match &built {
+            Ok(built) if !elsewhere => built.objects.iter().cloned().zip(built.shadows.iter().cloned()).collect(),
+            _ => Vec::new(),
+        };
+        node.step = Step::Done(built);
+        for (object, shadow) in found {
+            if object.is_flux_kustomization() {
+                self.add(object, &parent);
+            } else {
+                if object.group() == "source.toolkit.fluxcd.io" {
+                    let key = format!("{}/{}/{}", object.kind(), object.namespace(), object.name());
+                    self.sources.entry(key).or_insert_with(|| object.0["spec"].clone());
+                }
+                self.pool.add(&object, shadow.as_ref());
+            }
+        }
+    }
+
+    fn add(&mut self, object: Object, parent: &str) {
+        let child = id(&object);
+        match self.nodes.iter_mut().find(|node| id(&node.object) == child) {
+            None => self.nodes.push(Node { object, parent: Some(parent.to_owned()), step: Step::Found }),
+            // The root's own sync file renders the root.
+            Some(node) if node.parent.is_none() => {}
+            Some(node) => {
+                let first = node.parent.clone().unwrap_or_default();
+                if first != parent {
+                    node.step = Step::Done(Err(Error::TwoParents { id: child, first, second: parent.to_owned() }));
+                }
+            }
+        }
+    }
+
+    fn done(self) -> Cluster {
+        let finished = self.nodes.into_iter().map(|node| Kustomization {
+            object: node.object,
+            parent: node.parent,
+            outcome: match node.step {
+                Step::Done(outcome) => outcome,
+                Step::Found | Step::Rendered(_) => Err(Error::Usage("it was not built".to_owned())),
+            },
+        });
+        Cluster { name: self.name, kustomizations: in_order(finished.collect()) }
+    }
+}
+
+/// Whether a patch without a target is for this object.
+fn names(patch: &str, object: &Object) -> bool {
+    crate::yaml::parse_one(patch).is_ok_and(|node| {
+        let patch = Object(node.to_json());
+        patch.kind() == object.kind() && patch.name() == object.name()
+    })
+}
+
+/// Parents first, then what is depended on, then by name. What waits for itself comes last, by name.
+fn in_order(mut left: Vec<Kustomization>) -> Vec<Kustomization> {
+    left.sort_by_key(Kustomization::id);
+    let all: BTreeSet<String> = left.iter().map(Kustomization::id).collect();
+    let (mut placed, mut ordered) = (BTreeSet::new(), Vec::with_capacity(left.len()));
+    while !left.is_empty() {
+        let is_free = |one: &Kustomization| {
+            one.parent.iter().chain(&one.depends_on()).all(|before| placed.contains(before) || !all.contains(before))
+        };
+        let next = left.iter().position(is_free).unwrap_or(0);
+        let one = left.remove(next);
+        placed.insert(one.id());
+        ordered.push(one);
+    }
+    ordered
+}

@@ -1,0 +1,24 @@
+//! `flux inferadb`: builds, draws and compares a whole Flux fleet offline.
+
+use std::process::ExitCode;
+
+mod cli;
+mod commands;
+mod complete;
+mod envsubst;
+mod error;
+mod fleet;
+mod graph;
+mod ignore;
+mod object;
+mod post_build;
+mod render;
+mod root;
+mod sops;
+mod tree;
+mod variables;
+mod yaml;
+
+fn main() -> ExitCode {
+    cli::run()
+}

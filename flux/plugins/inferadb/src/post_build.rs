@@ -1,0 +1,177 @@
+//! What the controller does with each document after `kustomize build`: decryption, substitution, common metadata.
+
+use serde_json::Value;
+
+use crate::envsubst::{self, EnvsubstError};
+use crate::error::{Error, Result};
+use crate::object::{KUSTOMIZE, Object};
+use crate::render::Rendered;
+use crate::sops;
+use crate::variables::Variables;
+use crate::yaml;
+
+/// Whether a spec has variables substituted: it must have values, unless it asks for defaults alone.
+fn substitutes(spec: &Value, variables: &Variables) -> bool {
+    !variables.is_empty() || spec["postBuild"]["substituteStrategy"] == "Always"
+}
+
+/// What a Kustomization's documents became.
+pub(crate) struct Made {
+    pub(crate) objects: Vec<Object>,
+    /// The same objects as they would be if each Secret had held other values, for those that take any: where the two
+    /// differ, a secret shows.
+    pub(crate) shadows: Vec<Option<Value>>,
+}
+
+/// Makes the objects of a Kustomization from what kustomize gave.
+pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce() -> Result<Variables>) -> Result<Made> {
+    let mut objects: Vec<Object> = rendered.documents.iter().map(|document| Object(document.value.clone())).collect();
+    // Gathered once, and only where an object asks: without one, a missing ConfigMap is no error.
+    let mut gather = Some(variables);
+    let mut gathered = Variables::new();
+    let mut shadows: Vec<Option<Value>> = vec![None; objects.len()];
+    for position in 0..objects.len() {
+        let object = &objects[position];
+        if object.name().is_empty() || object.kind().is_empty() || object.api_version().is_empty() {
+            return Err(Error::NotAnObject(rendered.documents[position].text.lines().take(3).collect::<Vec<_>>().join(" ")));
+        }
+        let mut text: Option<String> = None;
+        if decrypts(spec, object) {
+            let plain = &mut objects[position].0;
+            let before = plain.clone();
+            sops::object(plain);
+            if plain["kind"] == "Secret" && plain["data"].as_object().is_some_and(serde_json::Map::is_empty) {
+                remove(plain, "data");
+            }
+            if *plain != before {
+                text = Some(yaml::emit(plain));
+            }
+        }
+        if spec["postBuild"].is_null() || is_exempt(&objects[position]) {
+            continue;
+        }
+        if let Some(gather) = gather.take() {
+            gathered = gather()?;
+        }
+        if !substitutes(spec, &gathered) {
+            continue;
+        }
+        let text = text.as_ref().unwrap_or(&rendered.documents[position].text);
+        let id = objects[position].id().to_string();
+        let value = substitute(&id, text, &objects[position].0, &gathered)?;
+        if text.contains('$') && gathered.values().any(|variable| variable.secret) {
+            // Where other values do not even fit, all of the object counts as secret.
+            shadows[position] = Some(substitute(&id, text, &value, &others(&gathered)).unwrap_or(Value::Null));
+        }
+        objects[position] = Object(value);
+        let new = &objects[position];
+        if objects.iter().filter(|other| is_same(new, other)).count() > 1 {
+            return Err(Error::Twice { object: id });
+        }
+    }
+    let (objects, shadows) = finish(objects, shadows, spec)?;
+    Ok(Made { objects, shadows })
+}
+
+/// The variables with other values from Secrets: longer, and with another start and end, so that no function hides it.
+fn others(variables: &Variables) -> Variables {
+    let mut others = variables.clone();
+    for variable in others.values_mut().filter(|variable| variable.secret) {
+        variable.value = format!("zqzq{}qzqz", variable.value);
+    }
+    others
+}
+
+fn decrypts(spec: &Value, object: &Object) -> bool {
+    spec["decryption"]["provider"] == "sops" && !is_decryption_off(object)
+}
+
+fn is_decryption_off(object: &Object) -> bool {
+    object.annotation("kustomize.toolkit.fluxcd.io/decrypt").is_some_and(|value| value.eq_ignore_ascii_case("disabled"))
+}
+
+/// Whether an object asks to be left as it is.
+pub(crate) fn is_exempt(object: &Object) -> bool {
+    let key = "kustomize.toolkit.fluxcd.io/substitute";
+    object.label(key) == Some("disabled") || object.annotation(key) == Some("disabled")
+}
+
+fn substitute(id: &str, text: &str, value: &Value, variables: &Variables) -> Result<Value> {
+    for name in variables.keys() {
+        let mut chars = name.chars();
+        let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if !first || !chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Err(Error::VariableName { object: id.to_owned(), name: name.clone() });
+        }
+    }
+    let mut new = if text.contains('$') {
+        let values = |name: &str| variables.get(name).map(|variable| variable.value.as_str());
+        let text =
+            envsubst::expand(text, &values).map_err(|source: EnvsubstError| Error::Envsubst { object: id.to_owned(), source })?;
+        let node = yaml::parse_one(&text).map_err(|source| Error::Substituted { object: id.to_owned(), source })?;
+        node.to_json()
+    } else {
+        value.clone()
+    };
+    if !new.is_object() {
+        let source = yaml::YamlError { line: 1, message: "it is no mapping any more".to_owned() };
+        return Err(Error::Substituted { object: id.to_owned(), source });
+    }
+    through_floats(&mut new);
+    Ok(new)
+}
+
+/// The controller reads the substituted object back as JSON, where each number is a float.
+fn through_floats(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().and_then(yaml::from_float) {
+                *number = float;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(through_floats),
+        Value::Object(map) => map.values_mut().for_each(through_floats),
+        _ => {}
+    }
+}
+
+/// As kustomize compares: the namespace `default` is none.
+fn is_same(one: &Object, other: &Object) -> bool {
+    let namespace = |object: &Object| match object.namespace() {
+        "default" => String::new(),
+        namespace => namespace.to_owned(),
+    };
+    one.kind() == other.kind()
+        && one.api_version() == other.api_version()
+        && one.name() == other.name()
+        && namespace(one) == namespace(other)
+}
+
+fn remove(value: &mut Value, key: &str) {
+    if let Some(map) = value.as_object_mut() {
+        map.remove(key);
+    }
+}
+
+/// Lists become their items, kustomize's own files go, and common metadata comes.
+fn finish(objects: Vec<Object>, shadows: Vec<Option<Value>>, spec: &Value) -> Result<(Vec<Object>, Vec<Option<Value>>)> {
+    let mut finished = Vec::new();
+    for (object, shadow) in objects.into_iter().zip(shadows) {
+        if let Some(items) = object.0["items"].as_array().filter(|_| object.kind().ends_with("List")) {
+            let shadow_of = |position: usize| shadow.as_ref().map(|shadow| shadow["items"][position].clone());
+            finished.extend(items.iter().enumerate().map(|(position, item)| (Object(item.clone()), shadow_of(position))));
+        } else if !object.is(KUSTOMIZE, "Kustomization") && !object.name().is_empty() {
+            finished.push((object, shadow));
+        }
+    }
+    for (object, _) in &mut finished {
+        let encrypted = object.kind() == "Secret" && object.api_version() == "v1" && !object.0["sops"].is_null();
+        if encrypted && !is_decryption_off(object) {
+            return Err(Error::Encrypted(object.id().to_string()));
+        }
+        if spec["commonMetadata"].is_object() {
+            object.set_common_metadata(&spec["commonMetadata"]);
+        }
+    }
+    Ok(finished.into_iter().unzip())
+}

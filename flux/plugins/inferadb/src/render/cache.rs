@@ -1,0 +1,67 @@
+//! What was rendered before, by the hash of all that went into it. Losing it costs time and nothing else, so nothing here
+//! fails.
+
+use std::path::PathBuf;
+
+/// More than this many are not kept.
+const MOST_ENTRIES: usize = 4000;
+
+/// A folder of this machine, or none.
+#[derive(Clone, Debug)]
+pub(crate) struct Cache(Option<PathBuf>);
+
+impl Cache {
+    /// No cache at all.
+    pub(crate) fn none() -> Self {
+        Cache(None)
+    }
+
+    /// The user's: `FLUX_INFERADB_CACHE`, or a folder in `XDG_CACHE_HOME` or `~/.cache`.
+    pub(crate) fn of_user() -> Self {
+        let own = std::env::var_os("FLUX_INFERADB_CACHE").map(PathBuf::from);
+        let shared = || {
+            let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+            std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).map(|folder| folder.join("flux-inferadb"))
+        };
+        Cache(own.or_else(shared))
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<String> {
+        std::fs::read_to_string(self.0.as_ref()?.join(key)).ok()
+    }
+
+    /// Keeps a text, whole or not at all: others may read at the same time.
+    pub(crate) fn put(&self, key: &str, text: &str) {
+        let Some(folder) = &self.0 else { return };
+        let write = || -> std::io::Result<()> {
+            private_folder(folder)?;
+            let file = tempfile::NamedTempFile::new_in(folder)?;
+            std::fs::write(file.path(), text)?;
+            file.persist(folder.join(key))?;
+            Ok(())
+        };
+        let _ = write();
+    }
+
+    /// Drops the oldest entries where there are too many.
+    pub(crate) fn trim(&self) {
+        let Some(entries) = self.0.as_ref().and_then(|folder| std::fs::read_dir(folder).ok()) else { return };
+        let mut entries: Vec<_> =
+            entries.flatten().filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+        if entries.len() > MOST_ENTRIES {
+            entries.sort();
+            for (_, path) in &entries[..entries.len() - MOST_ENTRIES / 2] {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// Renders may hold what is nobody else's business.
+fn private_folder(folder: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

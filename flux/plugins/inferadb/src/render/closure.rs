@@ -1,0 +1,152 @@
+//! The files that a build reads: what a kustomization.yaml refers to, and what that refers to. They are the key under which
+//! the build is kept, and all that its scratch copy holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::generate::{FILE_NAMES, Generated};
+use crate::error::{Error, Result};
+use crate::sops;
+use crate::tree::{Tree, join};
+use crate::yaml;
+
+/// Files with their contents.
+pub(crate) struct Closure {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Files of transformers and generators refer to others in ways of their own: then everything counts.
+    pub(crate) needs_all: bool,
+}
+
+/// Follows a generated kustomization.yaml. With `decrypts`, what SOPS encrypted is replaced by placeholders.
+pub(crate) fn closure(tree: &Tree, folder: &str, generated: &Generated, decrypts: bool) -> Result<Closure> {
+    let mut walk = Walk { tree, decrypts, files: BTreeMap::new(), folders: BTreeSet::new(), needs_all: false };
+    walk.folders.insert(folder.to_owned());
+    walk.kustomization(folder, &generated.path, &generated.content)?;
+    // A second one is kustomize's to refuse.
+    for path in FILE_NAMES.iter().filter_map(|name| join(folder, name)).filter(|path| tree.has_file(path)) {
+        walk.files.insert(path.clone(), tree.bytes(&path)?);
+    }
+    let content = Value::Object(generated.content.clone()).to_string();
+    walk.files.insert(generated.path.clone(), content.into_bytes());
+    Ok(Closure { files: walk.files, needs_all: walk.needs_all })
+}
+
+struct Walk<'t> {
+    tree: &'t Tree,
+    decrypts: bool,
+    files: BTreeMap<String, Vec<u8>>,
+    folders: BTreeSet<String>,
+    needs_all: bool,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &str) -> Result<()> {
+        if !self.folders.insert(folder.to_owned()) {
+            return Ok(());
+        }
+        for path in FILE_NAMES.iter().filter_map(|name| join(folder, name)) {
+            if !self.tree.has_file(&path) {
+                continue;
+            }
+            let bytes = self.tree.bytes(&path)?;
+            // What kustomize cannot read it refuses itself.
+            let node = std::str::from_utf8(&bytes).ok().and_then(|text| yaml::parse_one(text).ok());
+            self.files.insert(path.clone(), bytes);
+            if let Some(Value::Object(content)) = node.map(|node| node.to_json()) {
+                self.kustomization(folder, &path, &content)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn kustomization(&mut self, folder: &str, path: &str, content: &Map<String, Value>) -> Result<()> {
+        for field in ["resources", "components", "bases"] {
+            for reference in texts(content.get(field)) {
+                self.refer(folder, path, reference)?;
+            }
+        }
+        for field in ["generators", "transformers", "validators"] {
+            for reference in texts(content.get(field)) {
+                self.needs_all = true;
+                self.refer(folder, path, reference)?;
+            }
+        }
+        self.needs_all |= content.keys().any(|key| key.starts_with("helm"));
+        for field in ["crds", "configurations", "patchesStrategicMerge"] {
+            for reference in texts(content.get(field)) {
+                self.file(folder, reference, None)?;
+            }
+        }
+        for field in ["patches", "patchesJson6902", "replacements"] {
+            for item in items(content.get(field)) {
+                if let Some(reference) = item["path"].as_str() {
+                    let format = (field == "patches").then(|| sops::Format::of_path(reference));
+                    self.file(folder, reference, format)?;
+                }
+            }
+        }
+        if let Some(reference) = content.get("openapi").and_then(|openapi| openapi["path"].as_str()) {
+            self.file(folder, reference, None)?;
+        }
+        for (field, is_secret) in [("configMapGenerator", false), ("secretGenerator", true)] {
+            for item in items(content.get(field)) {
+                for reference in texts(Some(&item["files"])) {
+                    let (key, file) = reference.split_once('=').unwrap_or((reference, reference));
+                    self.file(folder, file, is_secret.then(|| sops::Format::of_path(key)))?;
+                }
+                for reference in texts(Some(&item["envs"])).chain(item["env"].as_str()) {
+                    self.file(folder, reference, is_secret.then(|| sops::Format::of_env(reference)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A resource: a file, or a folder with a kustomization file.
+    fn refer(&mut self, folder: &str, path: &str, reference: &str) -> Result<()> {
+        if let Some(target) = join(folder, reference) {
+            if self.tree.has_file(&target) {
+                return self.file(folder, reference, None);
+            }
+            if self.tree.has_folder(&target) {
+                return self.folder(&target);
+            }
+        }
+        if is_remote(reference) {
+            return Err(Error::Remote { path: path.to_owned(), reference: reference.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, folder: &str, reference: &str, format: Option<sops::Format>) -> Result<()> {
+        if let Some(path) = join(folder, reference)
+            && self.tree.has_file(&path)
+        {
+            let bytes = self.tree.bytes(&path)?;
+            let plain = format.filter(|_| self.decrypts).and_then(|format| sops::file(&bytes, format));
+            // A file that was decrypted for one reader is decrypted for all.
+            match plain {
+                Some(plain) => self.files.insert(path, plain),
+                None => self.files.insert(path.clone(), self.files.get(&path).cloned().unwrap_or(bytes)),
+            };
+        }
+        Ok(())
+    }
+}
+
+fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    items(value).filter_map(Value::as_str)
+}
+
+fn is_remote(reference: &str) -> bool {
+    let lower = reference.to_ascii_lowercase();
+    lower.contains("://")
+        || lower.contains("?ref=")
+        || lower.contains(".git//")
+        || ["git@", "git::", "gh:", "github.com"].iter().any(|prefix| lower.starts_with(prefix))
+}

@@ -1,0 +1,112 @@
+//! The program that renders: which one, of which version, and how it is called.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
+
+use super::cache::Cache;
+use super::hex;
+use crate::error::{Error, Result};
+use crate::tree;
+
+/// The version whose library Flux 2.9 links (api v0.21.1).
+pub(crate) const VERSION: &str = "v5.8.1";
+/// The line that `managedByLabel` writes, but for the version.
+const MANAGED_BY: &str = "    app.kubernetes.io/managed-by: kustomize-";
+/// What is too old to render as Flux does.
+const OLDEST: (u32, u32) = (5, 8);
+
+/// A kustomize on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Kustomize {
+    pub(crate) program: PathBuf,
+    pub(crate) version: String,
+}
+
+impl Kustomize {
+    /// Finds it: as told, by `KUSTOMIZE`, in the repository's `.build/bin`, on `PATH`.
+    pub(crate) fn find(told: Option<&Path>, repository: &Path, cache: &Cache) -> Result<Self> {
+        let built = Some(repository.join(".build/bin/kustomize")).filter(|built| built.is_file());
+        let named = told.map(Path::to_owned).or_else(|| std::env::var_os("KUSTOMIZE").map(PathBuf::from));
+        let program = named.or(built).or_else(|| on_path("kustomize")).ok_or_else(|| {
+            Error::Usage(format!(
+                "kustomize is not installed: get {VERSION} or later (`go install sigs.k8s.io/kustomize/kustomize/v5@{VERSION}`), and give its path with `--kustomize` or KUSTOMIZE where it is not on PATH"
+            ))
+        })?;
+        let version = version(&program, cache)?;
+        Ok(Kustomize { program, version })
+    }
+
+    /// A warning where its version is not one that renders as Flux does.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let mut parts = self.version.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().ok());
+        match (parts.next().flatten(), parts.next().flatten()) {
+            (Some(major), Some(minor)) if major == OLDEST.0 && minor >= OLDEST.1 => None,
+            _ => Some(format!(
+                "`{}` is kustomize {}, and Flux 2.9 renders as {VERSION} does: what it gives may differ",
+                self.program.display(),
+                self.version
+            )),
+        }
+    }
+
+    /// Builds a folder of a scratch copy. Nothing is fetched: it has no git, and no way out.
+    pub(crate) fn build(&self, scratch: &Path, folder: &str) -> Result<String> {
+        let nowhere = "http://127.0.0.1:1";
+        let mut command = Command::new(&self.program);
+        command
+            .args(["build", "--load-restrictor", "LoadRestrictionsNone", "--reorder", "none"])
+            .arg(scratch.join(folder))
+            .current_dir(scratch)
+            .env_clear()
+            .env("PATH", "")
+            .env("HOME", scratch)
+            .envs(["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"].map(|name| (name, nowhere)));
+        match tree::output(&mut command) {
+            // In the controller, which is no kustomize, `managedByLabel` finds no version.
+            Ok(printed) => String::from_utf8(printed)
+                .map(|text| text.replace(&format!("{MANAGED_BY}{}\n", self.version), &format!("{MANAGED_BY}(devel)\n")))
+                .map_err(|_| Error::Encoding(folder.to_owned())),
+            Err(Error::Command { message, .. }) => Err(Error::Kustomize(tidy(&message, scratch))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Kustomize's words without the scratch copy's path, and without its warnings.
+fn tidy(message: &str, scratch: &Path) -> String {
+    let prefix = format!("{}/", scratch.display());
+    let message = message.replace(&prefix, "").replace(&*scratch.to_string_lossy(), ".");
+    let lines = message.lines().filter(|line| !line.starts_with("# Warning") && !line.contains(" Warning: "));
+    let message = lines.collect::<Vec<_>>().join("\n");
+    message.trim().trim_start_matches("Error: ").to_owned()
+}
+
+/// The first program of this name on `PATH`.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Asked once for each program, as asking takes as long as a small build.
+fn version(program: &Path, cache: &Cache) -> Result<String> {
+    let start = |source| Error::Program {
+        program: program.display().to_string(),
+        source,
+        advice: "give the path of kustomize with `--kustomize` or KUSTOMIZE",
+    };
+    let meta = std::fs::metadata(program).map_err(start)?;
+    let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
+    let key = format!("version\0{}\0{}\0{}", program.display(), meta.len(), modified.as_nanos());
+    let key = hex(&Sha256::digest(key.as_bytes()));
+    if let Some(version) = cache.get(&key) {
+        return Ok(version);
+    }
+    let printed = tree::output(Command::new(program).arg("version"))?;
+    let printed = String::from_utf8_lossy(&printed);
+    // `v5.8.1`, or `{kustomize/v5.5.0  2024-…  }` of older ones.
+    let version = printed.trim().trim_matches(['{', '}']).split_whitespace().next().unwrap_or("unknown");
+    let version = version.rsplit('/').next().unwrap_or(version).to_owned();
+    cache.put(&key, &version);
+    Ok(version)
+}

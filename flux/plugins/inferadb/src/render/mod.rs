@@ -1,0 +1,182 @@
+//! From a folder of a source and a Flux Kustomization's `spec` to documents: what the controller does up to and with
+//! `kustomize build`.
+
+mod cache;
+mod closure;
+mod fields;
+mod generate;
+mod kustomize;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+pub(crate) use cache::Cache;
+use closure::Closure;
+pub(crate) use kustomize::Kustomize;
+
+use crate::error::{Error, Result};
+use crate::tree::{Tree, join_secure};
+use crate::yaml;
+
+/// Changes when the same input would be rendered otherwise.
+const FORMAT: &str = "1";
+
+/// What `kustomize build` gave.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) documents: Arc<Vec<Document>>,
+}
+
+/// One object, as text, which variables are substituted in, and read.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) text: String,
+    pub(crate) value: Value,
+}
+
+type Shared = Arc<OnceLock<std::result::Result<Arc<Vec<Document>>, String>>>;
+
+/// Renders, each equal input once.
+pub(crate) struct Renderer {
+    kustomize: Kustomize,
+    cache: Cache,
+    done: Mutex<HashMap<String, Shared>>,
+}
+
+impl Renderer {
+    pub(crate) fn new(kustomize: Kustomize, cache: Cache) -> Self {
+        Renderer { kustomize, cache, done: Mutex::new(HashMap::new()) }
+    }
+
+    /// Builds `spec.path` of a source.
+    pub(crate) fn render(&self, tree: &Tree, source_name: &str, spec: &Value) -> Result<Rendered> {
+        let folder = join_secure(spec["path"].as_str().unwrap_or_default());
+        if !tree.has_folder(&folder) {
+            let path = spec["path"].as_str().unwrap_or_default().to_owned();
+            return Err(Error::NoPath { path, source_name: source_name.to_owned() });
+        }
+        let generated = generate::generate(tree, &folder, spec)?;
+        let decrypts = spec["decryption"]["provider"] == "sops";
+        let mut closure = closure::closure(tree, &folder, &generated, decrypts)?;
+        if closure.needs_all {
+            add_all(tree, &mut closure)?;
+        }
+        let documents = match self.build(&folder, &closure) {
+            // A reference that was not followed: with all files, kustomize finds it, or says what is missing.
+            Err(Error::Kustomize(message)) if !closure.needs_all && is_missing(&message) => {
+                add_all(tree, &mut closure)?;
+                self.build(&folder, &closure)
+            }
+            result => result,
+        }?;
+        Ok(Rendered { documents })
+    }
+
+    fn build(&self, folder: &str, closure: &Closure) -> Result<Arc<Vec<Document>>> {
+        let key = self.key(folder, closure);
+        let slot = Arc::clone(self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
+        let built = slot.get_or_init(|| {
+            self.build_now(&key, folder, closure).map(Arc::new).map_err(|error| match error {
+                Error::Kustomize(message) => message,
+                other => other.to_string(),
+            })
+        });
+        built.clone().map_err(Error::Kustomize)
+    }
+
+    fn build_now(&self, key: &str, folder: &str, closure: &Closure) -> Result<Vec<Document>> {
+        if let Some(kept) = self.cache.get(key)
+            && let Ok(documents) = documents(&kept)
+        {
+            return Ok(documents);
+        }
+        let scratch = tempfile::Builder::new().prefix("flux-inferadb-").tempdir();
+        let scratch = scratch.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
+        write(scratch.path(), folder, closure)?;
+        // Links in the path of the temporary folder would show in kustomize's words.
+        let root = scratch.path().canonicalize().unwrap_or_else(|_| scratch.path().to_owned());
+        let printed = self.kustomize.build(&root, folder)?;
+        let documents = documents(&printed)?;
+        self.cache.put(key, &printed);
+        Ok(documents)
+    }
+
+    /// Everything that decides what comes out.
+    fn key(&self, folder: &str, closure: &Closure) -> String {
+        let mut hash = Sha256::new();
+        for part in [FORMAT, &self.kustomize.version, folder] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        for (path, content) in &closure.files {
+            hash.update(path);
+            hash.update([0]);
+            hash.update(content.len().to_le_bytes());
+            hash.update(content);
+        }
+        hex(&hash.finalize())
+    }
+}
+
+impl Drop for Renderer {
+    fn drop(&mut self) {
+        self.cache.trim();
+    }
+}
+
+fn add_all(tree: &Tree, closure: &mut Closure) -> Result<()> {
+    for path in tree.below("") {
+        if !closure.files.contains_key(path) {
+            closure.files.insert(path.to_owned(), tree.bytes(path)?);
+        }
+    }
+    closure.needs_all = true;
+    Ok(())
+}
+
+fn is_missing(message: &str) -> bool {
+    message.contains("no such file") || message.contains("exist")
+}
+
+fn write(scratch: &Path, folder: &str, closure: &Closure) -> Result<()> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Write { path, source }
+    };
+    let root = scratch.join(folder);
+    std::fs::create_dir_all(&root).map_err(failed(&root))?;
+    for (path, content) in &closure.files {
+        let file = scratch.join(path);
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent).map_err(failed(parent))?;
+        }
+        std::fs::write(&file, content).map_err(failed(&file))?;
+    }
+    Ok(())
+}
+
+fn documents(printed: &str) -> Result<Vec<Document>> {
+    let mut documents = Vec::new();
+    for text in printed.split_inclusive("\n---\n") {
+        // Line breaks at an end may be a value's.
+        let text = text.strip_suffix("---\n").unwrap_or(text).to_owned();
+        let node = yaml::parse_one(&text).map_err(|source| Error::Yaml { path: "kustomize's output".to_owned(), source })?;
+        if !text.trim().is_empty() {
+            documents.push(Document { value: node.to_json(), text });
+        }
+    }
+    Ok(documents)
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

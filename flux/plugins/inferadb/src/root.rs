@@ -1,0 +1,127 @@
+//! Where a cluster's graph starts: the Kustomization that syncs its folder, as a FluxInstance or a plain sync file names it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::object::{FLUX_KUSTOMIZE, Object};
+use crate::tree::{Tree, join_secure};
+use crate::yaml;
+
+/// A cluster's start.
+#[derive(Clone, Debug)]
+pub(crate) struct Root {
+    /// The Kustomization that Flux starts from.
+    pub(crate) kustomization: Object,
+    /// The folder of the repository that its source's artifact holds; empty for all.
+    pub(crate) artifact: String,
+    /// Patches of the FluxInstance on what flux-operator makes.
+    pub(crate) patches: Value,
+    /// `spec.ignore` of the source, where the sync file has one.
+    pub(crate) ignore: Option<String>,
+}
+
+/// The folders of clusters, by name.
+pub(crate) fn clusters(tree: &Tree, told: Option<&str>) -> Result<Vec<(String, String)>> {
+    let candidates: Vec<&str> = told.map_or_else(|| vec!["flux/clusters", "clusters"], |told| vec![told]);
+    let Some(parent) = candidates.iter().map(|folder| folder.trim_matches('/')).find(|folder| tree.has_folder(folder)) else {
+        return Err(Error::Usage(format!(
+            "no folder with clusters here: looked for {}; give it with `--clusters`",
+            candidates.iter().map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(" and ")
+        )));
+    };
+    let mut names: Vec<String> = tree
+        .below(parent)
+        .iter()
+        .filter_map(|path| path[parent.len()..].trim_start_matches('/').split_once('/'))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    names.dedup();
+    Ok(names.into_iter().map(|name| (name.clone(), join_secure(&format!("{parent}/{name}")))).collect())
+}
+
+/// Finds the start of a cluster's folder.
+pub(crate) fn find(tree: &Tree, folder: &str) -> Result<Root> {
+    let mut sync: Option<Root> = None;
+    let mut ignores: Vec<(String, String, String)> = Vec::new();
+    for path in tree.below(folder) {
+        if !Path::new(path).extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            continue;
+        }
+        let text = tree.text(path)?;
+        if !text.contains("FluxInstance") && !text.contains("toolkit.fluxcd.io") {
+            continue;
+        }
+        for node in yaml::parse(&text).map_err(|source| Error::Yaml { path: path.to_owned(), source })? {
+            let object = Object(node.to_json());
+            let place = format!("{path}:{}", node.line);
+            if object.is("fluxcd.controlplane.io", "FluxInstance") && object.0["spec"]["sync"].is_object() {
+                return of_instance(&object, folder, &place);
+            }
+            if object.group() == "source.toolkit.fluxcd.io"
+                && let Some(ignore) = object.0["spec"]["ignore"].as_str()
+            {
+                ignores.push((object.kind().to_owned(), object.name().to_owned(), ignore.to_owned()));
+            }
+            let syncs = object.is_flux_kustomization()
+                && artifact(&object, folder).is_some()
+                && object.0["spec"]["path"].as_str().is_some_and(|path| !join_secure(path).is_empty());
+            if syncs && sync.is_none() {
+                let artifact = artifact(&object, folder).unwrap_or_default();
+                sync = Some(Root { kustomization: object, artifact, patches: Value::Null, ignore: None });
+            }
+        }
+    }
+    let mut root = sync.unwrap_or_else(|| implicit(folder));
+    let source = &root.kustomization.0["spec"]["sourceRef"];
+    let named = ignores.into_iter().find(|(kind, name, _)| source["kind"] == kind.as_str() && source["name"] == name.as_str());
+    root.ignore = named.map(|(_, _, ignore)| ignore);
+    Ok(root)
+}
+
+/// What lies above the sync's path in the cluster's folder.
+fn artifact(kustomization: &Object, folder: &str) -> Option<String> {
+    let path = join_secure(kustomization.0["spec"]["path"].as_str()?);
+    if path.is_empty() {
+        return Some(folder.to_owned());
+    }
+    let above = folder.strip_suffix(path.as_str())?;
+    (above.is_empty() || above.ends_with('/')).then(|| above.trim_end_matches('/').to_owned())
+}
+
+/// What flux-operator makes of `spec.sync`.
+fn of_instance(instance: &Object, folder: &str, place: &str) -> Result<Root> {
+    let sync = &instance.0["spec"]["sync"];
+    let namespace = if instance.namespace().is_empty() { "flux-system" } else { instance.namespace() };
+    let name = sync["name"].as_str().filter(|name| !name.is_empty()).unwrap_or(namespace);
+    let kustomization = Object(json!({
+        "apiVersion": format!("{FLUX_KUSTOMIZE}/v1"),
+        "kind": "Kustomization",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "interval": "10m0s",
+            "path": sync["path"].as_str().unwrap_or_default(),
+            "prune": true,
+            "sourceRef": {"kind": sync["kind"].as_str().unwrap_or("GitRepository"), "name": name},
+        },
+    }));
+    let Some(artifact) = artifact(&kustomization, folder) else {
+        return Err(Error::Usage(format!(
+            "{place}: `spec.sync.path` is `{}`, which is not the end of `{folder}`, where the FluxInstance stands",
+            sync["path"].as_str().unwrap_or_default()
+        )));
+    };
+    Ok(Root { kustomization, artifact, patches: instance.0["spec"]["kustomize"]["patches"].clone(), ignore: None })
+}
+
+/// A folder that nothing syncs yet: as `flux bootstrap` would.
+fn implicit(folder: &str) -> Root {
+    let kustomization = Object(json!({
+        "apiVersion": format!("{FLUX_KUSTOMIZE}/v1"),
+        "kind": "Kustomization",
+        "metadata": {"name": "flux-system", "namespace": "flux-system"},
+        "spec": {"path": format!("./{folder}"), "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
+    }));
+    Root { kustomization, artifact: String::new(), patches: Value::Null, ignore: None }
+}

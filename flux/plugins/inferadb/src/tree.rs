@@ -1,0 +1,260 @@
+//! The files of a source, as the artifact of source-controller holds them: from a checkout, or from a commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{Error, Result};
+use crate::ignore::Ignore;
+
+/// Files by path, `/` between the parts, none in front.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    files: BTreeMap<String, Content>,
+    /// Folders stay in an artifact where all that they held is left out.
+    folders: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Disk(PathBuf),
+    Memory(Vec<u8>),
+}
+
+impl Tree {
+    /// The files below a folder of this machine: those that git tracks or would, or all where it is no repository.
+    pub(crate) fn from_folder(root: &Path) -> Result<Self> {
+        let mut tree = Tree::default();
+        let paths = match tracked(root)? {
+            Some(paths) => paths,
+            None => walk(root)?,
+        };
+        for path in paths {
+            let file = root.join(&path);
+            // No artifact holds links or devices, and git lists what was deleted.
+            if file.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+                tree.add(path, Content::Disk(file));
+            }
+        }
+        Ok(tree)
+    }
+
+    /// The files of a commit, below `prefix` (empty for all).
+    pub(crate) fn from_commit(repository: &Path, commit: &str, prefix: &str) -> Result<Self> {
+        let below = if prefix.is_empty() { "." } else { prefix };
+        let listed = output(git(repository).args(["ls-tree", "-r", "-z", "--full-tree", commit, "--", below]))?;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        // MODE SP TYPE SP HASH TAB PATH; links have mode 120000.
+        let entries: Vec<(&str, &str)> = listed
+            .split('\0')
+            .filter(|line| line.starts_with("100"))
+            .filter_map(|line| line.split_once('\t'))
+            .filter_map(|(meta, path)| Some((meta.rsplit(' ').next()?, path)))
+            .collect();
+        let contents = blobs(repository, entries.iter().map(|(hash, _)| *hash))?;
+        let mut tree = Tree::default();
+        for ((_, path), content) in entries.into_iter().zip(contents) {
+            let below =
+                if prefix.is_empty() { Some(path) } else { path.strip_prefix(prefix).and_then(|path| path.strip_prefix('/')) };
+            if let Some(path) = below {
+                tree.add(path.to_owned(), Content::Memory(content));
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Files that are at hand.
+    pub(crate) fn from_memory(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let mut tree = Tree::default();
+        for (path, content) in files {
+            tree.add(path, Content::Memory(content));
+        }
+        tree
+    }
+
+    /// The files below a folder, with paths from there.
+    pub(crate) fn sub(&self, folder: &str) -> Self {
+        let mut tree = Tree::default();
+        for path in self.below(folder) {
+            if let Some(content) = self.files.get(path) {
+                tree.add(path[folder.len()..].trim_start_matches('/').to_owned(), content.clone());
+            }
+        }
+        tree
+    }
+
+    fn add(&mut self, path: String, content: Content) {
+        let mut folder = path.as_str();
+        while let Some((parent, _)) = folder.rsplit_once('/') {
+            if !self.folders.insert(parent.to_owned()) {
+                break;
+            }
+            folder = parent;
+        }
+        self.files.insert(path, content);
+    }
+
+    /// What an artifact of these files holds: without those that `.sourceignore` files and `ignore` leave out.
+    pub(crate) fn artifact(&self, ignore: Option<&str>) -> Result<Self> {
+        let mut rules = Ignore::default();
+        // A folder's own file is read before those of the folders below it.
+        let mut files: Vec<&str> =
+            self.files.keys().map(String::as_str).filter(|path| path.rsplit('/').next() == Some(".sourceignore")).collect();
+        files.sort_by_key(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder).split('/').collect::<Vec<_>>());
+        for path in files {
+            rules.add(&self.text(path)?, path.rsplit_once('/').map_or("", |(folder, _)| folder));
+        }
+        rules.add(ignore.unwrap_or_default(), "");
+        let files = self.files.iter().filter(|(path, _)| !rules.leaves_out(path));
+        Ok(Tree { files: files.map(|(path, content)| (path.clone(), content.clone())).collect(), folders: self.folders.clone() })
+    }
+
+    pub(crate) fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    pub(crate) fn has_folder(&self, path: &str) -> bool {
+        path.is_empty() || self.folders.contains(path)
+    }
+
+    /// All paths below a folder, in the order of a walk: by name within each folder.
+    pub(crate) fn below(&self, folder: &str) -> Vec<&str> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut paths: Vec<&str> = self
+            .files
+            .range(prefix.clone()..)
+            .map(|(path, _)| path.as_str())
+            .take_while(|path| path.starts_with(&prefix))
+            .collect();
+        paths.sort_by(|one, other| one.split('/').cmp(other.split('/')));
+        paths
+    }
+
+    /// A file's bytes.
+    pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+        match self.files.get(path) {
+            Some(Content::Disk(file)) => std::fs::read(file).map_err(|source| Error::Read { path: file.clone(), source }),
+            Some(Content::Memory(content)) => Ok(content.clone()),
+            None => Err(Error::Read { path: PathBuf::from(path), source: std::io::ErrorKind::NotFound.into() }),
+        }
+    }
+
+    /// A file's text.
+    pub(crate) fn text(&self, path: &str) -> Result<String> {
+        String::from_utf8(self.bytes(path)?).map_err(|_| Error::Encoding(path.to_owned()))
+    }
+}
+
+/// `folder` and `path` as one, without `.` and `..`; nothing where it leads out of the tree.
+pub(crate) fn join(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Like `join` from the root, but `..` ends there: so Flux joins `spec.path`.
+pub(crate) fn join_secure(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+pub(crate) fn git(repository: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(repository);
+    git
+}
+
+/// What a program prints, or its words of why not.
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let result = command.output().map_err(|source| Error::Program {
+        program: program.clone(),
+        source,
+        advice: "install it, or set PATH to where it is",
+    })?;
+    if result.status.success() {
+        return Ok(result.stdout);
+    }
+    let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_string_lossy).collect();
+    let message = String::from_utf8_lossy(&result.stderr).trim().to_owned();
+    Err(Error::Command { command: format!("{program} {}", arguments.join(" ")), message })
+}
+
+/// The contents of blobs, in order.
+fn blobs<'h>(repository: &Path, hashes: impl Iterator<Item = &'h str>) -> Result<Vec<Vec<u8>>> {
+    let input = tempfile::tempfile().and_then(|mut file| {
+        for hash in hashes {
+            writeln!(file, "{hash}")?;
+        }
+        file.rewind()?;
+        Ok(file)
+    });
+    let input = input.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
+    let printed = output(git(repository).args(["cat-file", "--batch"]).stdin(input))?;
+    let (mut rest, mut contents) = (printed.as_slice(), Vec::new());
+    // HASH SP TYPE SP SIZE LF CONTENT LF
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let header = String::from_utf8_lossy(&rest[..end]).into_owned();
+        let size = header.rsplit(' ').next().and_then(|size| size.parse::<usize>().ok());
+        let Some(content) = size.and_then(|size| rest.get(end + 1..end + 1 + size)) else {
+            return Err(Error::Command { command: "git cat-file --batch".to_owned(), message: header });
+        };
+        contents.push(content.to_vec());
+        rest = rest.get(end + 2 + content.len()..).unwrap_or_default();
+    }
+    Ok(contents)
+}
+
+/// The files that git tracks or would track; nothing outside of a repository.
+fn tracked(root: &Path) -> Result<Option<Vec<String>>> {
+    let listed = output(git(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]));
+    match listed {
+        Ok(listed) => {
+            let listed = String::from_utf8_lossy(&listed).into_owned();
+            Ok(Some(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()))
+        }
+        Err(Error::Command { message, .. }) if message.contains("not a git repository") => Ok(None),
+        Err(Error::Program { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn walk(root: &Path) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let path = root.join(&folder);
+        let read = |source| Error::Read { path: path.clone(), source };
+        for entry in std::fs::read_dir(&path).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            if entry.file_type().map_err(read)?.is_dir() {
+                if path.rsplit('/').next() != Some(".git") {
+                    folders.push(path);
+                }
+            } else {
+                paths.push(path);
+            }
+        }
+    }
+    Ok(paths)
+}

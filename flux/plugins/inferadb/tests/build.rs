@@ -1,0 +1,230 @@
+//! `build`, on small repositories that show one rule each.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test says what went wrong")]
+
+mod support;
+
+use serde_json::json;
+use support::{Repo, kustomization, object};
+
+/// A Flux Kustomization of this repository, with more of its spec.
+fn flux(name: &str, path: &str, more: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: flux-system}}\nspec:\n  interval: 1h\n  prune: true\n  path: {path}\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}"
+    )
+}
+
+fn config_map(name: &str, data: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: flux-system}}\ndata: {data}\n")
+}
+
+#[test]
+fn a_parent_patches_its_child_before_it_is_built() {
+    let repo = Repo::new(&[
+        ("clusters/one/apps.yaml", &flux("apps", "./nowhere", "")),
+        (
+            "clusters/one/kustomization.yaml",
+            "resources: [apps.yaml]\npatches:\n- patch: |\n    - {op: replace, path: /spec/path, value: ./apps}\n  target: {kind: Kustomization}\n",
+        ),
+        ("apps/a.yaml", &config_map("a", "{x: y}")),
+    ]);
+    let built = repo.build(&[]);
+    assert_eq!(object(kustomization(&built, "one", "apps"), "ConfigMap", "a")["data"], json!({"x": "y"}));
+}
+
+#[test]
+fn a_parent_substitutes_in_its_child() {
+    let repo = Repo::new(&[
+        (
+            "clusters/one/all.yaml",
+            &format!(
+                "{}---\n{}",
+                config_map("settings", "{TIER: gold}"),
+                flux("layer", "./layer", "  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n")
+            ),
+        ),
+        ("layer/apps.yaml", &flux("apps", "./apps/${TIER}", "")),
+        ("apps/gold/a.yaml", &config_map("a", "{x: y}")),
+    ]);
+    let built = repo.build(&[]);
+    assert_eq!(object(kustomization(&built, "one", "apps"), "ConfigMap", "a")["data"]["x"], "y");
+}
+
+#[test]
+fn a_kustomization_that_only_a_replacement_completes_is_found() {
+    // No file holds this path, nor this name: kustomize makes both.
+    let repo = Repo::new(&[
+        (
+            "clusters/one/kustomization.yaml",
+            "resources: [child.yaml]\nnameSuffix: -made\nreplacements:\n- source: {kind: ConfigMap, name: where, fieldPath: data.path}\n  targets:\n  - select: {kind: Kustomization}\n    fieldPaths: [spec.path]\nconfigMapGenerator:\n- name: where\n  literals: [path=./apps]\n",
+        ),
+        ("clusters/one/child.yaml", &flux("child", "TO-BE-REPLACED", "")),
+        ("apps/a.yaml", &config_map("a", "{x: y}")),
+    ]);
+    let built = repo.build(&[]);
+    assert_eq!(object(kustomization(&built, "one", "child-made"), "ConfigMap", "a")["data"]["x"], "y");
+}
+
+#[test]
+fn variables_come_from_what_another_kustomization_generates() {
+    let repo = Repo::new(&[
+        (
+            "clusters/one/all.yaml",
+            &format!(
+                "{}---\n{}",
+                flux("apps", "./apps", "  postBuild: {substituteFrom: [{kind: ConfigMap, name: made}]}\n"),
+                flux("settings", "./settings", "")
+            ),
+        ),
+        (
+            "settings/kustomization.yaml",
+            "namespace: flux-system\nconfigMapGenerator:\n- name: made\n  literals: [X=generated]\n  options: {disableNameSuffixHash: true}\n",
+        ),
+        ("apps/a.yaml", &config_map("a", "{x: \"${X}\"}")),
+    ]);
+    let built = repo.build(&[]);
+    assert_eq!(object(kustomization(&built, "one", "apps"), "ConfigMap", "a")["data"]["x"], "generated");
+}
+
+#[test]
+fn an_unknown_variable_fails_its_kustomization_alone() {
+    let repo = Repo::new(&[
+        (
+            "clusters/one/all.yaml",
+            &format!("{}---\n{}", flux("bad", "./bad", "  postBuild: {substitute: {A: b}}\n"), flux("good", "./good", "")),
+        ),
+        ("bad/a.yaml", &config_map("a", "{x: \"${NOPE}\"}")),
+        ("good/a.yaml", &config_map("a", "{x: \"${NOPE}\"}")),
+    ]);
+    let ran = repo.run(&["build"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("one: Kustomization flux-system/bad: post build failed for `ConfigMap flux-system/a`: the variable `NOPE` has no value"), "{}", ran.err);
+    assert!(ran.out.contains("# one: Kustomization flux-system/good\napiVersion: v1\ndata:\n  x: ${NOPE}\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_number_may_become_a_text_and_the_reverse() {
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &flux("apps", "./apps", "  postBuild: {substitute: {N: '5', T: 'yes', S: \"'6'\"}}\n")),
+        (
+            "apps/a.yaml",
+            "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nspec: {n: \"${N}\", t: \"${T}\", s: \"${S}\"}\n",
+        ),
+    ]);
+    let built = repo.build(&[]);
+    assert_eq!(object(kustomization(&built, "one", "apps"), "Thing", "a")["spec"], json!({"n": 5, "t": true, "s": "6"}));
+}
+
+#[test]
+fn what_lives_only_in_the_cluster_is_given_on_the_command_line() {
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &flux("apps", "./apps", "  postBuild: {substituteFrom: [{kind: Secret, name: theirs}]}\n")),
+        ("apps/a.yaml", &config_map("a", "{x: \"${X}\"}")),
+        (
+            "vars.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: theirs, namespace: flux-system}\nstringData: {X: from-file}\n",
+        ),
+    ]);
+    let without = repo.run(&["build"]);
+    assert_eq!(without.code, 1);
+    assert!(without.err.contains("`substituteFrom` names Secret `flux-system/theirs`"), "{}", without.err);
+    for (arguments, value) in [(["--set", "X=set"], "set"), (["--vars", "vars.yaml"], "from-file")] {
+        let built = repo.build(&arguments);
+        assert_eq!(object(kustomization(&built, "one", "apps"), "ConfigMap", "a")["data"]["x"], value);
+    }
+}
+
+#[test]
+fn encrypted_secrets_keep_their_keys() {
+    let enc = "ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]";
+    let secret = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: flux-system}}\nstringData: {{user: \"{enc}\"}}\nsops: {{mac: \"{enc}\"}}\n"
+    );
+    let repo = Repo::new(&[
+        (
+            "clusters/one/all.yaml",
+            &format!("{}---\n{}", flux("with", "./s", "  decryption: {provider: sops}\n"), flux("without", "./s", "")),
+        ),
+        ("s/s.yaml", &secret),
+    ]);
+    let built = repo.build(&[]);
+    let made = object(kustomization(&built, "one", "with"), "Secret", "s");
+    assert_eq!(made["stringData"], json!({"user": "sops-placeholder"}));
+    assert_eq!(made["sops"], json!(null));
+    assert!(kustomization(&built, "one", "without")["error"].as_str().unwrap().contains("no `spec.decryption`"));
+}
+
+#[test]
+fn a_flux_instance_is_where_a_cluster_starts_and_its_patches_hold() {
+    let instance = "apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata: {name: flux, namespace: flux-system}\nspec:\n  sync: {kind: OCIRepository, url: \"oci://x\", ref: latest, path: clusters/one}\n  kustomize:\n    patches:\n    - target: {kind: Kustomization, name: flux-system}\n      patch: |\n        - {op: add, path: /spec/postBuild, value: {substitute: {A: patched}}}\n    - target: {kind: Deployment}\n      patch: |\n        - {op: remove, path: /spec}\n";
+    let repo = Repo::new(&[
+        ("flux/clusters/one/flux-system/instance.yaml", instance),
+        ("flux/clusters/one/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("flux/clusters/one/a.yaml", &config_map("a", "{x: \"${A}\"}")),
+    ]);
+    // The artifact holds `flux`: its path starts there.
+    let built = repo.build(&[]);
+    assert_eq!(object(kustomization(&built, "one", "flux-system"), "ConfigMap", "a")["data"]["x"], "patched");
+}
+
+#[test]
+fn the_checkout_is_left_as_it_is() {
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &flux("apps", "./apps", "  namePrefix: p-\n")),
+        ("apps/a.yaml", &config_map("a", "{x: y}")),
+    ]);
+    repo.commit();
+    repo.build(&[]);
+    repo.git(&["diff", "--exit-code", "HEAD"]);
+    assert!(!repo.path().join("apps/kustomization.yaml").exists());
+}
+
+#[test]
+fn equal_folders_are_rendered_once_for_all_clusters_and_runs() {
+    let kept = |repo: &Repo| std::fs::read_dir(repo.cache()).unwrap().count();
+    let repo = Repo::new(&[("apps/a.yaml", &config_map("a", "{x: y}"))]);
+    for cluster in ["one", "two", "three"] {
+        repo.write(&format!("clusters/{cluster}/all.yaml"), &flux("apps", "./apps", ""));
+    }
+    repo.build(&[]);
+    // Three roots of their own folders, one `apps`, and the version of kustomize.
+    assert_eq!(kept(&repo), 5);
+    repo.build(&[]);
+    assert_eq!(kept(&repo), 5);
+    repo.write("apps/a.yaml", &config_map("a", "{x: z}"));
+    let built = repo.build(&[]);
+    assert_eq!(kept(&repo), 6);
+    assert_eq!(object(kustomization(&built, "two", "apps"), "ConfigMap", "a")["data"]["x"], "z");
+}
+
+#[test]
+fn nothing_is_fetched() {
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &flux("apps", "./apps", "")),
+        ("apps/kustomization.yaml", "resources: [\"https://example.com/manifests.yaml\"]\n"),
+    ]);
+    let ran = repo.run(&["build"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("apps/kustomization.yaml: `https://example.com/manifests.yaml` lies elsewhere"), "{}", ran.err);
+}
+
+#[test]
+fn two_parents_of_one_child_are_named() {
+    let child = flux("child", "./apps", "");
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &format!("{}---\n{}", flux("a", "./a", ""), flux("b", "./b", ""))),
+        ("a/child.yaml", &child),
+        ("b/child.yaml", &child),
+        ("apps/a.yaml", &config_map("a", "{x: y}")),
+    ]);
+    let built = repo.build(&[]);
+    let error = kustomization(&built, "one", "child")["error"].as_str().unwrap().to_owned();
+    assert_eq!(error, "flux-system/a and flux-system/b both produce the Kustomization `flux-system/child`");
+}
+
+#[test]
+fn an_unknown_cluster_is_refused_with_those_that_are_there() {
+    let repo = Repo::new(&[("clusters/one/all.yaml", &config_map("a", "{x: y}"))]);
+    let ran = repo.run(&["build", "tow"]);
+    assert_eq!((ran.code, ran.err.trim()), (2, "error: there is no cluster `tow`: there are one"));
+}

@@ -1,0 +1,255 @@
+//! `diff`, on small repositories that show one rule each.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong")]
+
+mod support;
+
+use support::Repo;
+
+fn flux(name: &str, path: &str, more: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: flux-system}}\nspec:\n  path: {path}\n  prune: true\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}"
+    )
+}
+
+fn config_map(name: &str, data: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: x}}\ndata: {data}\n")
+}
+
+/// A repository with two Kustomizations, committed.
+fn repo() -> Repo {
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &format!("{}---\n{}", flux("apps", "./apps", ""), flux("data", "./data", ""))),
+        ("apps/a.yaml", &config_map("a", "{x: y}")),
+        ("data/d.yaml", "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: d, namespace: x}\n"),
+        ("data/c.yaml", &config_map("c", "{x: y}")),
+    ]);
+    repo.commit();
+    repo
+}
+
+#[test]
+fn nothing_changes_where_nothing_changed() {
+    let ran = repo().run(&["diff", "HEAD", "--exit-code"]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "Nothing changes in any cluster.\n", ""));
+}
+
+#[test]
+fn objects_are_created_changed_and_pruned_and_data_comes_first() {
+    let repo = repo();
+    repo.write("apps/a.yaml", &config_map("a", "{x: z}"));
+    repo.write("apps/b.yaml", &config_map("b", "{n: m}"));
+    repo.write("data/kustomization.yaml", "resources: []\nnamespace: x\n");
+    let ran = repo.run(&["diff", "HEAD", "--exit-code"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        "cluster one
+  - PRUNED, WITH WHAT IT HOLDS: PersistentVolumeClaim x/d, by flux-system/data
+  - pruned: ConfigMap x/c, by flux-system/data
+  + created: ConfigMap x/b, by flux-system/apps
+      @@ -0,0 +1,7 @@
+      +apiVersion: v1
+      +data:
+      +  'n': m
+      +kind: ConfigMap
+      +metadata:
+      +  name: b
+      +  namespace: x
+  ~ changed: ConfigMap x/a, by flux-system/apps
+      @@ -1,6 +1,6 @@
+       apiVersion: v1
+       data:
+      -  x: 'y'
+      +  x: z
+       kind: ConfigMap
+       metadata:
+         name: a
+"
+    );
+    assert_eq!(repo.run(&["diff", "HEAD"]).code, 0);
+}
+
+#[test]
+fn an_object_that_another_kustomization_produces_now_is_moved() {
+    let repo = repo();
+    repo.remove("data/c.yaml");
+    repo.write("apps/c.yaml", &config_map("c", "{x: y}"));
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert_eq!(ran.out, "cluster one\n  > moved from flux-system/data to flux-system/apps: ConfigMap x/c\n");
+}
+
+#[test]
+fn what_a_failing_side_would_make_is_withheld_and_no_deletion() {
+    let repo = repo();
+    repo.write("data/kustomization.yaml", "resources: [nowhere.yaml]\n");
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        ran.out,
+        "cluster one\n  ! Kustomization flux-system/data does not build after the change: 2 of its objects are not compared\n"
+    );
+    assert!(
+        ran.err.starts_with("error: one: Kustomization flux-system/data does not build after the change: kustomize build failed"),
+        "{}",
+        ran.err
+    );
+    // The same the other way round: nothing counts as created.
+    repo.commit();
+    repo.remove("data/kustomization.yaml");
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert!(ran.out.contains("does not build before the change: 2 of its objects"), "{}", ran.out);
+    assert!(!ran.out.contains("created"), "{}", ran.out);
+}
+
+#[test]
+fn what_lies_below_a_failing_parent_is_withheld_too() {
+    let repo = repo();
+    repo.write("clusters/one/kustomization.yaml", "resources: [nowhere.yaml]\n");
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert_eq!(ran.code, 2);
+    // Two Kustomizations, and three objects of theirs.
+    assert_eq!(
+        ran.out,
+        "cluster one\n  ! Kustomization flux-system/flux-system does not build after the change: 5 of its objects are not compared\n"
+    );
+}
+
+#[test]
+fn secrets_are_hidden_wherever_substitution_put_them() {
+    let secret = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: flux-system}}\nstringData: {{TOKEN: {value}, PORT: \"5\"}}\n"
+        )
+    };
+    let from = "  postBuild: {substituteFrom: [{kind: Secret, name: s}]}\n";
+    let thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t, namespace: x}\nspec:\n  url: db://${TOKEN}@host\n  short: ${TOKEN:0:3}\n  loud: ${TOKEN^^}\n  port: ${PORT}\n  five: 5\n";
+    // A ConfigMap that carries it on to a third Kustomization.
+    let carrier = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: carrier, namespace: flux-system}\ndata: {CARRIED: \"${TOKEN}\", OPEN: free}\n";
+    let far = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: far, namespace: x}\nspec: {carried: \"${CARRIED}\", open: \"${OPEN}-${CARRIED:=x}\", free: \"${OPEN}\"}\n";
+    let follows = "  postBuild: {substituteFrom: [{kind: ConfigMap, name: carrier}]}\n";
+    let repo = Repo::new(&[
+        (
+            "clusters/one/all.yaml",
+            &[flux("apps", "./apps", from), flux("secrets", "./secrets", ""), flux("far", "./far", follows)].join("---\n"),
+        ),
+        ("secrets/s.yaml", &secret("hunter2")),
+        ("apps/thing.yaml", thing),
+        ("apps/carrier.yaml", carrier),
+        ("far/far.yaml", far),
+    ]);
+    repo.commit();
+    repo.write("secrets/s.yaml", &secret("swordfish"));
+    for output in ["terminal", "markdown"] {
+        let ran = repo.run(&["diff", "HEAD", "--output", output]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        for part in ["hunter2", "HUNTER2", "hun", "swordfish", "SWORDFISH", "swo"] {
+            assert!(!ran.out.contains(part) && !ran.err.contains(part), "{part} in {}", ran.out);
+        }
+        assert!(ran.out.contains("-  url: '*** (before)'") && ran.out.contains("+  url: '*** (after)'"), "{}", ran.out);
+        assert!(ran.out.contains("-  carried: '*** (before)'"), "{}", ran.out);
+        assert!(ran.out.contains("   five: 5"), "{}", ran.out);
+        assert!(ran.out.contains("   port: '***'"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn who_does_not_prune_leaves_objects_behind() {
+    let repo = repo();
+    repo.write(
+        "clusters/one/all.yaml",
+        &[flux("apps", "./apps", ""), flux("data", "./data", "").replace("prune: true", "prune: false")].join("---\n"),
+    );
+    repo.write(
+        "apps/a.yaml",
+        &config_map("a", "{x: y}")
+            .replace("namespace: x", "namespace: x, annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}"),
+    );
+    repo.write("apps/b.yaml", &config_map("b", "{x: y}"));
+    repo.commit();
+    repo.remove("data/d.yaml");
+    repo.remove("apps/a.yaml");
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert_eq!(
+        ran.out,
+        "cluster one
+  - left in the cluster, as flux-system/apps does not prune it: ConfigMap x/a
+  - left in the cluster, as flux-system/data does not prune it: PersistentVolumeClaim x/d
+"
+    );
+}
+
+#[test]
+fn images_are_told_on_their_own() {
+    let deployment = |tag: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: e, namespace: x}}\nspec: {{template: {{spec: {{containers: [{{name: e, image: \"ghcr.io/x/e:{tag}\"}}]}}}}}}\n"
+        )
+    };
+    let repo = repo();
+    repo.write("apps/e.yaml", &deployment("1.0.0"));
+    repo.commit();
+    repo.write("apps/e.yaml", &deployment("1.1.0"));
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert!(ran.out.ends_with("  image ghcr.io/x/e: 1.0.0 → 1.1.0\n"), "{}", ran.out);
+}
+
+#[test]
+fn noise_is_hidden_unless_asked_for() {
+    let noisy = |version: &str| {
+        config_map("a", "{x: y}").replace("namespace: x", &format!("namespace: x, labels: {{helm.sh/chart: {version}}}"))
+    };
+    let repo = repo();
+    repo.write("apps/a.yaml", &noisy("v1"));
+    repo.commit();
+    repo.write("apps/a.yaml", &noisy("v2"));
+    assert_eq!(repo.run(&["diff", "HEAD"]).out, "Nothing changes in any cluster.\n");
+    assert!(repo.run(&["diff", "HEAD", "--strip", ""]).out.contains("+    helm.sh/chart: v2"));
+}
+
+#[test]
+fn two_commits_are_compared_without_the_files_as_they_are() {
+    let repo = repo();
+    repo.write("apps/b.yaml", &config_map("b", "{}"));
+    repo.commit();
+    repo.remove("apps/b.yaml");
+    let ran = repo.run(&["diff", "HEAD~1", "HEAD"]);
+    assert!(ran.out.contains("+ created: ConfigMap x/b"), "{}", ran.out);
+}
+
+#[test]
+fn a_flux_object_shows_as_itself() {
+    let repo = repo();
+    repo.write("clusters/one/all.yaml", &[flux("apps", "./apps", "  suspend: true\n"), flux("data", "./data", "")].join("---\n"));
+    repo.write("apps/a.yaml", &config_map("a", "{x: z}"));
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert!(ran.out.contains("~ changed: Kustomization.kustomize.toolkit.fluxcd.io flux-system/apps"), "{}", ran.out);
+    assert!(ran.out.contains("note: Kustomization flux-system/apps is suspended"), "{}", ran.out);
+    assert!(!ran.out.contains("ConfigMap x/a"), "{}", ran.out);
+}
+
+#[test]
+fn a_comment_counts_and_folds() {
+    let repo = repo();
+    repo.write("apps/b.yaml", &config_map("b", "{x: \"a```b\"}"));
+    repo.remove("data/d.yaml");
+    let ran = repo.run(&["diff", "HEAD", "--output", "markdown"]);
+    assert!(ran.out.contains("| one | 1 | 0 | 0 | 1 | 0 |\n"), "{}", ran.out);
+    assert!(
+        ran.out.contains("- :warning: **pruned, with what it holds**: `PersistentVolumeClaim x/d`, by `flux-system/data`\n"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains("<details><summary>created: ConfigMap x/b, by flux-system/apps</summary>\n\n````diff\n"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn an_unknown_revision_is_refused() {
+    let ran = repo().run(&["diff", "nope"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("nope"), "{}", ran.err);
+}
