@@ -96,11 +96,10 @@ acceptance: tools ## Tests that drive Terraform and OpenTofu through the sandbox
 	@echo "Each test runs Terraform or OpenTofu many times. Those under \`kills\` end it, or the provider, on purpose at one call after another: minutes each"
 	scripts/with-docker.sh --or-without cargo test --locked --workspace --no-fail-fast --test acceptance --test terraform_tree -- --test-threads=4 $(TEST)
 
-flux: $(KUSTOMIZE) ## Builds the flux/ tree of all clusters, and checks what waits for what
+flux: $(KUSTOMIZE) ## Builds the flux/ tree of all clusters and validates it
 	@scripts/need.sh rust
 	cargo build --locked --workspace --bins
-	KUSTOMIZE=$(KUSTOMIZE_CLI) target/debug/flux-inferadb build >/dev/null
-	KUSTOMIZE=$(KUSTOMIZE_CLI) target/debug/flux-inferadb graph
+	target/debug/flux-inferadb validate --kustomize $(KUSTOMIZE_CLI) --vars flux/bootstrap.yaml --waived
 
 docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
 	@scripts/need.sh rust terraform

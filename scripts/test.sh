@@ -83,6 +83,7 @@ step 'provider documentation' make docs-check
 step 'clippy' clippy
 step 'tflint and shellcheck' make lint-terraform lint-shell
 step 'unit tests' make unit
+step 'flux tree' make flux
 step 'cloud lives' make cloud-lives
 step 'docker lives' make docker-lives
 step 'acceptance tests' make acceptance

@@ -34,6 +34,7 @@ enum Command {
     Build(commands::build::Options),
     Graph(commands::graph::Options),
     Diff(commands::diff::Options),
+    Validate(commands::validate::Options),
 }
 
 /// What all commands that build take.
@@ -91,6 +92,11 @@ impl Shared {
         Ok(Renderer::new(kustomize, cache))
     }
 
+    /// What lives only in clusters.
+    pub(crate) fn given(&self) -> Result<Given> {
+        Given::read(&self.vars, &self.set)
+    }
+
     /// The names of the clusters of a tree.
     pub(crate) fn clusters(&self, tree: &Tree) -> Result<Vec<String>> {
         Ok(crate::root::clusters(tree, self.clusters.as_deref())?.into_iter().map(|(name, _)| name).collect())
@@ -98,7 +104,7 @@ impl Shared {
 
     /// Builds the clusters of a tree.
     pub(crate) fn build(&self, tree: &Tree, names: &[String], renderer: &Renderer) -> Result<Vec<Cluster>> {
-        let given = Given::read(&self.vars, &self.set)?;
+        let given = self.given()?;
         let mut sources = BTreeMap::new();
         for source in &self.source {
             let Some((key, folder)) = source.split_once('=') else {
@@ -131,6 +137,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Build(options) => commands::build::run(&options),
         Command::Graph(options) => commands::graph::run(&options),
         Command::Diff(options) => commands::diff::run(&options),
+        Command::Validate(options) => commands::validate::run(&options),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::object::Object;
+use crate::place::Place;
 use crate::post_build;
 use crate::render::{Rendered, Renderer};
 use crate::root::{self, Root};
@@ -32,6 +33,8 @@ pub(crate) struct Input<'i> {
 /// A cluster.
 pub(crate) struct Cluster {
     pub(crate) name: String,
+    /// Where its root stands.
+    pub(crate) place: Place,
     /// Parents before their children, and what is depended on before what depends on it.
     pub(crate) kustomizations: Vec<Kustomization>,
 }
@@ -49,6 +52,10 @@ pub(crate) struct Built {
     pub(crate) objects: Vec<Object>,
     /// The objects as other values of Secrets would make them, for those that take any.
     pub(crate) shadows: Vec<Option<Value>>,
+    /// The names of variables that the objects ask for.
+    pub(crate) reads: BTreeSet<String>,
+    /// The files of the repository that went into it.
+    pub(crate) files: Vec<String>,
 }
 
 impl Kustomization {
@@ -250,7 +257,14 @@ impl State {
         } else {
             return Err(Error::NoSource(source));
         };
-        input.renderer.render(&tree, &source, &node.object.0["spec"])
+        let mut rendered = input.renderer.render(&tree, &source, &node.object.0["spec"])?;
+        // Files of other folders are not the repository's.
+        if input.sources.contains_key(&source) {
+            rendered.files.clear();
+        } else if !self.root.artifact.is_empty() {
+            rendered.files.iter_mut().for_each(|file| *file = format!("{}/{file}", self.root.artifact));
+        }
+        Ok(rendered)
     }
 
     /// Another object for the same revision of the same repository.
@@ -302,7 +316,7 @@ impl State {
         let built = rendered.and_then(|rendered| {
             let gather = || variables::gather(spec, node.object.namespace(), &self.pool, given);
             let made = post_build::objects(&rendered, spec, gather)?;
-            Ok(Built { objects: made.objects, shadows: made.shadows })
+            Ok(Built { objects: made.objects, shadows: made.shadows, reads: made.reads, files: rendered.files })
         });
         let parent = id(&node.object);
         // Those of another cluster find their children there.
@@ -349,7 +363,7 @@ impl State {
                 Step::Found | Step::Rendered(_) => Err(Error::Usage("it was not built".to_owned())),
             },
         });
-        Cluster { name: self.name, kustomizations: in_order(finished.collect()) }
+        Cluster { name: self.name, place: self.root.place, kustomizations: in_order(finished.collect()) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod checks;
 mod cli;
 mod commands;
 mod complete;
@@ -11,6 +12,7 @@ mod fleet;
 mod graph;
 mod ignore;
 mod object;
+mod place;
 mod post_build;
 mod render;
 mod root;

@@ -1,5 +1,7 @@
 //! What the controller does with each document after `kustomize build`: decryption, substitution, common metadata.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::envsubst::{self, EnvsubstError};
@@ -21,6 +23,8 @@ pub(crate) struct Made {
     /// The same objects as they would be if each Secret had held other values, for those that take any: where the two
     /// differ, a secret shows.
     pub(crate) shadows: Vec<Option<Value>>,
+    /// The names of variables that the objects ask for.
+    pub(crate) reads: BTreeSet<String>,
 }
 
 /// Makes the objects of a Kustomization from what kustomize gave.
@@ -29,6 +33,7 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
     // Gathered once, and only where an object asks: without one, a missing ConfigMap is no error.
     let mut gather = Some(variables);
     let mut gathered = Variables::new();
+    let mut reads = BTreeSet::new();
     let mut shadows: Vec<Option<Value>> = vec![None; objects.len()];
     for position in 0..objects.len() {
         let object = &objects[position];
@@ -58,6 +63,9 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
         }
         let text = text.as_ref().unwrap_or(&rendered.documents[position].text);
         let id = objects[position].id().to_string();
+        if text.contains('$') {
+            reads.extend(envsubst::names(text));
+        }
         let value = substitute(&id, text, &objects[position].0, &gathered)?;
         if text.contains('$') && gathered.values().any(|variable| variable.secret) {
             // Where other values do not even fit, all of the object counts as secret.
@@ -70,7 +78,7 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
         }
     }
     let (objects, shadows) = finish(objects, shadows, spec)?;
-    Ok(Made { objects, shadows })
+    Ok(Made { objects, shadows, reads })
 }
 
 /// The variables with other values from Secrets: longer, and with another start and end, so that no function hides it.

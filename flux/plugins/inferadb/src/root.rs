@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::object::{FLUX_KUSTOMIZE, Object};
+use crate::place::Place;
 use crate::tree::{Tree, join_secure};
 use crate::yaml;
 
@@ -18,6 +19,8 @@ pub(crate) struct Root {
     pub(crate) artifact: String,
     /// Patches of the FluxInstance on what flux-operator makes.
     pub(crate) patches: Value,
+    /// Where it stands.
+    pub(crate) place: Place,
     /// `spec.ignore` of the source, where the sync file has one.
     pub(crate) ignore: Option<String>,
 }
@@ -55,9 +58,9 @@ pub(crate) fn find(tree: &Tree, folder: &str) -> Result<Root> {
         }
         for node in yaml::parse(&text).map_err(|source| Error::Yaml { path: path.to_owned(), source })? {
             let object = Object(node.to_json());
-            let place = format!("{path}:{}", node.line);
+            let place = Place { file: path.to_owned(), line: node.line };
             if object.is("fluxcd.controlplane.io", "FluxInstance") && object.0["spec"]["sync"].is_object() {
-                return of_instance(&object, folder, &place);
+                return of_instance(&object, folder, place);
             }
             if object.group() == "source.toolkit.fluxcd.io"
                 && let Some(ignore) = object.0["spec"]["ignore"].as_str()
@@ -69,7 +72,7 @@ pub(crate) fn find(tree: &Tree, folder: &str) -> Result<Root> {
                 && object.0["spec"]["path"].as_str().is_some_and(|path| !join_secure(path).is_empty());
             if syncs && sync.is_none() {
                 let artifact = artifact(&object, folder).unwrap_or_default();
-                sync = Some(Root { kustomization: object, artifact, patches: Value::Null, ignore: None });
+                sync = Some(Root { kustomization: object, artifact, patches: Value::Null, place, ignore: None });
             }
         }
     }
@@ -91,7 +94,7 @@ fn artifact(kustomization: &Object, folder: &str) -> Option<String> {
 }
 
 /// What flux-operator makes of `spec.sync`.
-fn of_instance(instance: &Object, folder: &str, place: &str) -> Result<Root> {
+fn of_instance(instance: &Object, folder: &str, place: Place) -> Result<Root> {
     let sync = &instance.0["spec"]["sync"];
     let namespace = if instance.namespace().is_empty() { "flux-system" } else { instance.namespace() };
     let name = sync["name"].as_str().filter(|name| !name.is_empty()).unwrap_or(namespace);
@@ -108,11 +111,13 @@ fn of_instance(instance: &Object, folder: &str, place: &str) -> Result<Root> {
     }));
     let Some(artifact) = artifact(&kustomization, folder) else {
         return Err(Error::Usage(format!(
-            "{place}: `spec.sync.path` is `{}`, which is not the end of `{folder}`, where the FluxInstance stands",
+            "{}:{}: `spec.sync.path` is `{}`, which is not the end of `{folder}`, where the FluxInstance stands",
+            place.file,
+            place.line,
             sync["path"].as_str().unwrap_or_default()
         )));
     };
-    Ok(Root { kustomization, artifact, patches: instance.0["spec"]["kustomize"]["patches"].clone(), ignore: None })
+    Ok(Root { kustomization, artifact, patches: instance.0["spec"]["kustomize"]["patches"].clone(), place, ignore: None })
 }
 
 /// A folder that nothing syncs yet: as `flux bootstrap` would.
@@ -123,5 +128,11 @@ fn implicit(folder: &str) -> Root {
         "metadata": {"name": "flux-system", "namespace": "flux-system"},
         "spec": {"path": format!("./{folder}"), "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
     }));
-    Root { kustomization, artifact: String::new(), patches: Value::Null, ignore: None }
+    Root {
+        kustomization,
+        artifact: String::new(),
+        patches: Value::Null,
+        place: Place { file: folder.to_owned(), line: 1 },
+        ignore: None,
+    }
 }

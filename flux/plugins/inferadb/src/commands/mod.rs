@@ -3,3 +3,4 @@
 pub(crate) mod build;
 pub(crate) mod diff;
 pub(crate) mod graph;
+pub(crate) mod validate;

@@ -8,6 +8,21 @@ mod parse;
 pub(crate) use eval::expand;
 use parse::{Call, Part, parse};
 
+/// The names of the variables that a text asks for; none where it cannot be read.
+pub(crate) fn names(text: &str) -> Vec<String> {
+    fn gather(parts: &[Part], names: &mut Vec<String>) {
+        for part in parts {
+            if let Part::Call(call) = part {
+                names.push(call.name.clone());
+                gather(&call.arguments, names);
+            }
+        }
+    }
+    let mut names = Vec::new();
+    gather(&parse(text).unwrap_or_default(), &mut names);
+    names
+}
+
 /// Why a text cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EnvsubstError {

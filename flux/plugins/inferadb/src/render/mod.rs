@@ -29,6 +29,8 @@ const FORMAT: &str = "1";
 #[derive(Debug)]
 pub(crate) struct Rendered {
     pub(crate) documents: Arc<Vec<Document>>,
+    /// The files that went into it.
+    pub(crate) files: Vec<String>,
 }
 
 /// One object, as text, which variables are substituted in, and read.
@@ -73,7 +75,8 @@ impl Renderer {
             }
             result => result,
         }?;
-        Ok(Rendered { documents })
+        let files = closure.files.into_keys().collect();
+        Ok(Rendered { documents, files })
     }
 
     fn build(&self, folder: &str, closure: &Closure) -> Result<Arc<Vec<Document>>> {

@@ -147,8 +147,8 @@ impl<'t, E: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Reader<E> {
             }
             // The later one counts, in the place of the first: so Go does it where it is not strict.
             match entries.iter_mut().find(|entry| entry.key == text) {
-                Some(entry) => *entry = Entry { key: text, value },
-                None => entries.push(Entry { key: text, value }),
+                Some(entry) => *entry = Entry { key: text, line, value },
+                None => entries.push(Entry { key: text, line, value }),
             }
         }
         for value in merged {
@@ -202,7 +202,7 @@ mod tests {
         let node = parse_one("a: 1\nyes: 2\n3: x\na: 4\n").unwrap();
         assert_eq!(node.to_json(), json!({"a": 4, "true": 2, "3": "x"}));
         let Kind::Map(entries) = node.kind else { panic!("no mapping") };
-        assert_eq!(entries[0].value.line, 4);
+        assert_eq!(entries[0].line, 4);
     }
 
     #[test]

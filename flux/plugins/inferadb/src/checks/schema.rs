@@ -1,0 +1,117 @@
+//! Rules `schema` and `schema-missing`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use super::{Gatherer, objects};
+use crate::error::{Error, Result};
+use crate::object::Object;
+use crate::place::steps;
+
+/// JSON schemas on this machine, at locations as kubeconform names them.
+pub(crate) struct Schemas {
+    locations: Vec<String>,
+    read: RefCell<HashMap<PathBuf, Option<Rc<Validator>>>>,
+}
+
+impl Schemas {
+    /// The locations given; without any, those of a folder that has `k8s` and `crds`, where one is found.
+    pub(crate) fn find(locations: &[String], repository: &Path) -> Option<Self> {
+        let mut locations = locations.to_vec();
+        if locations.is_empty() {
+            let told = std::env::var_os("INFERADB_SCHEMA_DIR").map(PathBuf::from);
+            let folder = told.unwrap_or_else(|| repository.join("../shared/schemas"));
+            if !folder.is_dir() {
+                return None;
+            }
+            let file = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json";
+            locations.extend(["k8s", "crds"].map(|part| folder.join(part).join(file).display().to_string()));
+        }
+        Some(Schemas { locations, read: RefCell::default() })
+    }
+
+    fn of(&self, object: &Object) -> Result<Option<Rc<Validator>>> {
+        for location in &self.locations {
+            let path = PathBuf::from(filled(location, object));
+            if let Some(known) = self.read.borrow().get(&path) {
+                match known {
+                    Some(validator) => return Ok(Some(Rc::clone(validator))),
+                    None => continue,
+                }
+            }
+            let validator = if path.is_file() { Some(Rc::new(read(&path)?)) } else { None };
+            self.read.borrow_mut().insert(path, validator.clone());
+            if validator.is_some() {
+                return Ok(validator);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A location with what it asks for, as kubeconform fills it; the group of the core kinds is `core`.
+fn filled(location: &str, object: &Object) -> String {
+    let (group, version) = object.api_version().rsplit_once('/').unwrap_or(("core", object.api_version()));
+    let kind = object.kind().to_ascii_lowercase();
+    let suffix = match object.group().split('.').next().unwrap_or_default() {
+        "" => format!("-{version}"),
+        group => format!("-{group}-{version}"),
+    };
+    let values = [
+        ("Group", group),
+        ("ResourceKind", &kind),
+        ("ResourceAPIVersion", version),
+        ("KindSuffix", &suffix),
+        ("StrictSuffix", "-strict"),
+    ];
+    values.into_iter().fold(location.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{{{{.{name}}}}}"), value).replace(&format!("{{{{ .{name} }}}}"), value)
+    })
+}
+
+fn read(path: &Path) -> Result<Validator> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let broken = |why: String| Error::Usage(format!("`{}` is no JSON schema: {why}", path.display()));
+    let schema: Value = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
+    jsonschema::validator_for(&schema).map_err(|error| broken(error.to_string()))
+}
+
+pub(super) fn check(gatherer: &mut Gatherer<'_>) {
+    let Some(schemas) = gatherer.context.schemas else { return };
+    for cluster in gatherer.context.clusters {
+        for (by, object) in objects(cluster) {
+            let validator = match schemas.of(object) {
+                Ok(Some(validator)) => validator,
+                Ok(None) => {
+                    let kind = format!("{} {}", object.api_version(), object.kind());
+                    *gatherer.without_schema.entry(kind.clone()).or_default() += 1;
+                    if gatherer.context.require_schemas {
+                        let message = format!("there is no schema of {kind}: add its location with `--schema-location`");
+                        gatherer.add("schema-missing", (cluster, by, object), &[], message);
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    gatherer.add("schema-missing", (cluster, by, object), &[], error.to_string());
+                    continue;
+                }
+            };
+            let mut wrong: Vec<(String, String)> = validator
+                .iter_errors(&object.0)
+                // Values may be secret: what is wrong is said without them.
+                .map(|error| (error.instance_path().to_string(), error.masked().to_string()))
+                .collect();
+            wrong.sort();
+            for (path, message) in wrong {
+                let path = path.trim_start_matches('/').replace('/', ".");
+                let field = if path.is_empty() { "the object".to_owned() } else { format!("`{path}`") };
+                gatherer.add("schema", (cluster, by, object), &steps(&path), format!("{field}: {message}"));
+            }
+        }
+    }
+}
