@@ -35,6 +35,7 @@ enum Command {
     Graph(commands::graph::Options),
     Diff(commands::diff::Options),
     Validate(commands::validate::Options),
+    Doctor(commands::doctor::Options),
 }
 
 /// What all commands that build take.
@@ -81,6 +82,16 @@ impl Shared {
         }
         let top = tree::output(tree::git(&here).args(["rev-parse", "--show-toplevel"]));
         Ok(top.map_or(here, |top| PathBuf::from(String::from_utf8_lossy(&top).trim_end())))
+    }
+
+    /// The kustomize named on the command line.
+    pub(crate) fn kustomize_told(&self) -> Option<&Path> {
+        self.kustomize.as_deref()
+    }
+
+    /// The folder of clusters named on the command line.
+    pub(crate) fn clusters_told(&self) -> Option<&str> {
+        self.clusters.as_deref()
     }
 
     pub(crate) fn renderer(&self, repository: &Path) -> Result<Renderer> {
@@ -138,6 +149,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Graph(options) => commands::graph::run(&options),
         Command::Diff(options) => commands::diff::run(&options),
         Command::Validate(options) => commands::validate::run(&options),
+        Command::Doctor(options) => commands::doctor::run(&options),
     };
     match result {
         Ok(code) => ExitCode::from(code),

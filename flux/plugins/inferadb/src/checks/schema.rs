@@ -35,6 +35,11 @@ impl Schemas {
         Some(Schemas { locations, read: RefCell::default() })
     }
 
+    /// Where schemas are looked for.
+    pub(crate) fn locations(&self) -> &[String] {
+        &self.locations
+    }
+
     fn of(&self, object: &Object) -> Result<Option<Rc<Validator>>> {
         for location in &self.locations {
             let path = PathBuf::from(filled(location, object));

@@ -2,5 +2,6 @@
 
 pub(crate) mod build;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod graph;
 pub(crate) mod validate;

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use cache::Cache;
 use closure::Closure;
-pub(crate) use kustomize::Kustomize;
+pub(crate) use kustomize::{Kustomize, VERSION, on_path};
 
 use crate::error::{Error, Result};
 use crate::tree::{Tree, join_secure};
