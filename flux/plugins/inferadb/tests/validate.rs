@@ -123,6 +123,25 @@ apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata:
   name: fast
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: default-deny
+  namespace: web
+spec:
+  podSelector: {}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: OCIRepository
+metadata:
+  name: chart
+  namespace: flux-system
+spec:
+  ref:
+    tag: 1.2.3
+  layerSelector:
+    mediaType: application/vnd.cncf.helm.chart.content.v1.tar+gzip
 ";
 
 const APPS: &str = "apiVersion: apps/v1
@@ -244,7 +263,7 @@ fn no_fault_gives_no_finding() {
     let ran = repo().run(&["validate", SCHEMAS]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
     assert!(
-        ran.err.starts_with("40 objects looked at: 0 findings, 0 waived; 38 objects of kinds without a schema: "),
+        ran.err.starts_with("44 objects looked at: 0 findings, 0 waived; 42 objects of kinds without a schema: "),
         "{}",
         ran.err
     );
@@ -310,6 +329,21 @@ fn each_fault_is_found_at_its_line() {
             "waiver",
             "waive.inferadb.com",
         ),
+        (apps, "example.com/web:1.0.0", "example.com/web", "image", "image: example.com/web\n"),
+        (apps, "example.com/web:1.0.0", "example.com/web:latest", "image", "image: example.com/web:latest"),
+        (infra, "      version: 1.2.3", "      version: 1.x", "chart", "version: 1.x"),
+        (infra, "      version: 1.2.3\n", "", "chart", "    spec:\n      chart: proxy"),
+        (infra, "    tag: 1.2.3", "    semver: 1.x", "chart", "  ref:"),
+        (
+            infra,
+            "helm.toolkit.fluxcd.io/v2",
+            "helm.toolkit.fluxcd.io/v2beta2",
+            "deprecated-api",
+            "apiVersion: helm.toolkit.fluxcd.io/v2beta2",
+        ),
+        (infra, "  podSelector: {}", "  podSelector: {matchLabels: {a: b}}", "default-deny", "name: web"),
+        (infra, "  podSelector: {}", "  podSelector: {}\n  policyTypes: [Egress]", "default-deny", "name: web"),
+        (infra, "  podSelector: {}", "  podSelector: {}\n  ingress: [{}]", "default-deny", "name: web"),
         (file, "  - name: generated", "  - name: genreated", "secret", ""),
     ] {
         let repo = repo();

@@ -1,6 +1,8 @@
 //! What can be wrong with a fleet though it renders: rules, and what they find.
 
 mod builds;
+mod pins;
+mod policies;
 mod references;
 mod schema;
 mod variables;
@@ -38,6 +40,10 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { id: "storage-class", about: "storage classes that claims name are there" },
     Rule { id: "variable-unused", about: "each variable is read by a Kustomization of some cluster" },
     Rule { id: "variable-secret", about: "variables from Secrets go into Secrets alone" },
+    Rule { id: "image", about: "images have a version" },
+    Rule { id: "chart", about: "charts have one version" },
+    Rule { id: "deprecated-api", about: "no API version is old" },
+    Rule { id: "default-deny", about: "a network policy in each namespace denies what others do not allow" },
     Rule { id: "schema", about: "objects fit the schema of their kind" },
     Rule { id: "schema-missing", about: "there is a schema for each kind (with `--require-schemas`)" },
     Rule { id: "waiver", about: "a waiver names a rule, says why, and waives something" },
@@ -118,6 +124,8 @@ pub(crate) fn run(context: &Context<'_>) -> Findings {
     builds::check(&mut gatherer);
     references::check(&mut gatherer);
     variables::check(&mut gatherer);
+    pins::check(&mut gatherer);
+    policies::check(&mut gatherer);
     schema::check(&mut gatherer);
     waivers::check(&mut gatherer);
     let mut all = gatherer.findings;
