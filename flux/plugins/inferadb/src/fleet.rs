@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::object::Object;
 use crate::place::Place;
 use crate::post_build;
+use crate::progress::Progress;
 use crate::render::{Rendered, Renderer};
 use crate::root::{self, Root};
 use crate::tree::Tree;
@@ -110,6 +111,7 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
     }
     let asked = known.into_iter().filter(|(name, _)| input.names.is_empty() || input.names.contains(name));
     let artifacts = Artifacts::default();
+    let progress = Progress::new();
     let mut states = Vec::new();
     for (name, folder) in asked {
         states.push(State::start(name, &folder, input)?);
@@ -123,7 +125,12 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
         if jobs.is_empty() {
             break;
         }
-        let rendered = in_parallel(&jobs, |(cluster, position)| states[*cluster].render(*position, input, &artifacts));
+        progress.expect(jobs.len());
+        let rendered = in_parallel(&jobs, |(cluster, position)| {
+            let rendered = states[*cluster].render(*position, input, &artifacts);
+            progress.step();
+            rendered
+        });
         for ((cluster, position), rendered) in jobs.into_iter().zip(rendered) {
             states[cluster].nodes[position].step = Step::Rendered(rendered);
         }

@@ -14,6 +14,7 @@ mod ignore;
 mod object;
 mod place;
 mod post_build;
+mod progress;
 mod render;
 mod root;
 mod sops;

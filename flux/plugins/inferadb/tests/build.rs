@@ -228,3 +228,23 @@ fn an_unknown_cluster_is_refused_with_those_that_are_there() {
     let ran = repo.run(&["build", "tow"]);
     assert_eq!((ran.code, ran.err.trim()), (2, "error: there is no cluster `tow`: there are one"));
 }
+
+#[test]
+fn kustomize_may_be_named_from_where_one_is() {
+    let repo = Repo::new(&[("clusters/one/a.yaml", &config_map("a", "{x: y}"))]);
+    std::os::unix::fs::symlink(support::built("KUSTOMIZE_CLI", "kustomize"), repo.path().join("here")).unwrap();
+    let ran = repo.run(&["build", "--kustomize", "./here"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
+
+#[test]
+fn an_old_kustomize_is_used_with_a_warning() {
+    let repo = Repo::new(&[("clusters/one/a.yaml", &config_map("a", "{x: y}"))]);
+    let kustomize = support::built("KUSTOMIZE_CLI", "kustomize");
+    let script = format!("#!/bin/sh\nif [ \"$1\" = version ]; then echo v5.5.0; else exec {} \"$@\"; fi\n", kustomize.display());
+    repo.write("old", &script);
+    std::fs::set_permissions(repo.path().join("old"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let ran = repo.run(&["build", "--kustomize", "./old"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("old` is kustomize v5.5.0, and Flux 2.9 renders as v5.8.1 does"), "{}", ran.err);
+}

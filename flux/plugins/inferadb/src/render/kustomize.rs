@@ -34,6 +34,8 @@ impl Kustomize {
                 "kustomize is not installed: get {VERSION} or later (`go install sigs.k8s.io/kustomize/kustomize/v5@{VERSION}`), and give its path with `--kustomize` or KUSTOMIZE where it is not on PATH"
             ))
         })?;
+        // It is run from a folder of its own.
+        let program = std::path::absolute(&program).unwrap_or(program);
         let version = version(&program, cache)?;
         Ok(Kustomize { program, version })
     }
