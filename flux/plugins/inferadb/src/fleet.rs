@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::object::Object;
-use crate::place::Place;
+use crate::place::{Place, Places};
 use crate::post_build;
 use crate::progress::Progress;
 use crate::render::{Rendered, Renderer};
@@ -46,6 +46,8 @@ pub(crate) struct Kustomization {
     /// `NAMESPACE/NAME` of the one that renders it; none for the root.
     pub(crate) parent: Option<String>,
     pub(crate) outcome: Result<Built>,
+    /// Where it stands, for one that does not build.
+    pub(crate) place: Option<Place>,
 }
 
 /// What a Kustomization gives.
@@ -66,6 +68,13 @@ impl Kustomization {
 
     pub(crate) fn spec(&self) -> &Value {
         &self.object.0["spec"]
+    }
+
+    /// What to say where it does not build: where it stands, and why.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let error = self.outcome.as_ref().err()?;
+        let place = self.place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line)).unwrap_or_default();
+        Some(format!("Kustomization {}{place}: {error}", self.id()))
     }
 
     pub(crate) fn is_suspended(&self) -> bool {
@@ -138,7 +147,16 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
             state.finish_what_can_be(input.given);
         }
     }
-    Ok(states.into_iter().map(State::done).collect())
+    let places = Places::new(input.tree);
+    let mut clusters: Vec<Cluster> = states.into_iter().map(State::done).collect();
+    for cluster in &mut clusters {
+        let failed = |one: &Kustomization| one.outcome.is_err().then(|| places.of_kustomization(cluster, one, &[]));
+        let found: Vec<Option<Place>> = cluster.kustomizations.iter().map(failed).collect();
+        for (kustomization, place) in cluster.kustomizations.iter_mut().zip(found) {
+            kustomization.place = place;
+        }
+    }
+    Ok(clusters)
 }
 
 /// Runs a job for each item on as many threads as there are cores, and gives the results in order.
@@ -365,6 +383,7 @@ impl State {
         let finished = self.nodes.into_iter().map(|node| Kustomization {
             object: node.object,
             parent: node.parent,
+            place: None,
             outcome: match node.step {
                 Step::Done(outcome) => outcome,
                 Step::Found | Step::Rendered(_) => Err(Error::Usage("it was not built".to_owned())),

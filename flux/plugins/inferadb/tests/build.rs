@@ -98,7 +98,7 @@ fn an_unknown_variable_fails_its_kustomization_alone() {
     ]);
     let ran = repo.run(&["build"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("one: Kustomization flux-system/bad: post build failed for `ConfigMap flux-system/a`: the variable `NOPE` has no value"), "{}", ran.err);
+    assert!(ran.err.contains("one: Kustomization flux-system/bad (clusters/one/all.yaml:1): post build failed for `ConfigMap flux-system/a`: the variable `NOPE` has no value"), "{}", ran.err);
     assert!(ran.out.contains("# one: Kustomization flux-system/good\napiVersion: v1\ndata:\n  x: ${NOPE}\n"), "{}", ran.out);
 }
 
@@ -247,4 +247,80 @@ fn an_old_kustomize_is_used_with_a_warning() {
     let ran = repo.run(&["build", "--kustomize", "./old"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("old` is kustomize v5.5.0, and Flux 2.9 renders as v5.8.1 does"), "{}", ran.err);
+}
+
+#[test]
+fn files_that_sops_encrypted_are_generated_from_with_placeholders() {
+    let enc = "ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]";
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &flux("s", "./s", "  decryption: {provider: sops}\n")),
+        ("s/kustomization.yaml", "resources: [base]\n"),
+        (
+            "s/base/kustomization.yaml",
+            "namespace: x\nsecretGenerator:\n- name: s\n  envs: [.env]\n  files: [config.yaml]\n  options: {disableNameSuffixHash: true}\n",
+        ),
+        ("s/base/.env", &format!("USER=root\nPASSWORD={enc}\nsops_mac={enc}\n")),
+        ("s/base/config.yaml", &format!("a:\n  b: {enc}\nsops:\n  mac: {enc}\n")),
+    ]);
+    let built = repo.build(&[]);
+    let made = object(kustomization(&built, "one", "s"), "Secret", "s");
+    let base64 = |text: &str| json!(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text));
+    assert_eq!(
+        made["data"],
+        json!({"USER": base64("root"), "PASSWORD": base64("sops-placeholder"), "config.yaml": base64("a:\n  b: sops-placeholder\n")})
+    );
+}
+
+#[test]
+fn a_folder_may_stand_for_a_source_elsewhere() {
+    let theirs = Repo::new(&[("deploy/a.yaml", &config_map("a", "{x: theirs}")), ("deploy/b.yaml", &config_map("b", "{}"))]);
+    let source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: theirs, namespace: flux-system}\nspec: {url: \"https://example.com/theirs\", ignore: b.yaml}\n";
+    let repo = Repo::new(&[(
+        "clusters/one/all.yaml",
+        &format!("{source}---\n{}", flux("theirs", "./deploy", "").replace("name: flux-system}\n", "name: theirs}\n")),
+    )]);
+    let without = repo.run(&["build"]);
+    assert_eq!(without.code, 1);
+    assert!(
+        without.err.contains("its source GitRepository/flux-system/theirs is not in this repository, and nothing is fetched here: give its folder with `--source GitRepository/flux-system/theirs=DIR`"),
+        "{}",
+        without.err
+    );
+    let built = repo.build(&["--source", &format!("GitRepository/flux-system/theirs={}", theirs.path().display())]);
+    let made = kustomization(&built, "one", "theirs");
+    assert_eq!(object(made, "ConfigMap", "a")["data"]["x"], "theirs");
+    // Its own `spec.ignore` holds.
+    assert_eq!(made["objects"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_suspended_is_named_and_left_out() {
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &flux("apps", "./apps", "  suspend: true\n")),
+        ("apps/a.yaml", &config_map("a", "{x: y}")),
+    ]);
+    let ran = repo.run(&["build"]);
+    assert_eq!(ran.code, 0);
+    assert!(!ran.out.contains("Kustomization flux-system/apps\n"), "{}", ran.out);
+    assert_eq!(ran.err, "note: one: Kustomization flux-system/apps is suspended: Flux applies none of its objects\n");
+}
+
+#[test]
+fn source_ignore_files_and_links_are_as_in_an_artifact() {
+    let repo = Repo::new(&[
+        ("clusters/one/all.yaml", &flux("apps", "./apps", "")),
+        (".sourceignore", "*.skip.yaml\n"),
+        ("apps/a.yaml", &config_map("a", "{x: y}")),
+        ("apps/b.skip.yaml", &config_map("b", "{x: y}")),
+        ("outside.yaml", &config_map("c", "{x: y}")),
+    ]);
+    std::os::unix::fs::symlink("../outside.yaml", repo.path().join("apps/c.yaml")).unwrap();
+    let built = repo.build(&[]);
+    let names: Vec<&str> = kustomization(&built, "one", "apps")["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["a"]);
 }

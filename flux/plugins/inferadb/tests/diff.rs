@@ -90,7 +90,9 @@ fn what_a_failing_side_would_make_is_withheld_and_no_deletion() {
         "cluster one\n  ! Kustomization flux-system/data does not build after the change: 2 of its objects are not compared\n"
     );
     assert!(
-        ran.err.starts_with("error: one: Kustomization flux-system/data does not build after the change: kustomize build failed"),
+        ran.err.starts_with(
+            "error: one: after the change: Kustomization flux-system/data (clusters/one/all.yaml:9): kustomize build failed: accumulating resources"
+        ),
         "{}",
         ran.err
     );

@@ -121,5 +121,9 @@ fn what_does_not_build_is_drawn_and_named() {
     let ran = repo.run(&["graph"]);
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("Kustomization flux-system/apps (./apps) [does not build], after"), "{}", ran.out);
-    assert!(ran.err.contains("error: one: Kustomization flux-system/apps: kustomize build failed: "), "{}", ran.err);
+    assert!(
+        ran.err.contains("error: one: Kustomization flux-system/apps (clusters/one/all.yaml:1): kustomize build failed: "),
+        "{}",
+        ran.err
+    );
 }

@@ -35,9 +35,9 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let mut failed = 0;
     for cluster in &clusters {
         for kustomization in &cluster.kustomizations {
-            if let Err(error) = &kustomization.outcome {
+            if let Some(failure) = kustomization.failure() {
                 failed += 1;
-                tell(&format!("error: {}: Kustomization {}: {error}", cluster.name, kustomization.id()));
+                tell(&format!("error: {}: {failure}", cluster.name));
             } else if kustomization.is_suspended() {
                 tell(&format!(
                     "note: {}: Kustomization {} is suspended: Flux applies none of its objects",

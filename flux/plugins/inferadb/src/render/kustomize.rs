@@ -80,7 +80,9 @@ impl Kustomize {
 fn tidy(message: &str, scratch: &Path) -> String {
     let prefix = format!("{}/", scratch.display());
     let message = message.replace(&prefix, "").replace(&*scratch.to_string_lossy(), ".");
-    let lines = message.lines().filter(|line| !line.starts_with("# Warning") && !line.contains(" Warning: "));
+    let lines = message
+        .lines()
+        .filter(|line| !line.starts_with("# Warning") && !line.starts_with("Flag --") && !line.contains(" Warning: "));
     let message = lines.collect::<Vec<_>>().join("\n");
     message.trim().trim_start_matches("Error: ").to_owned()
 }

@@ -153,7 +153,7 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
     }
     for ((id, side), objects) in unknown {
         let kustomization = if side == "before" { before.kustomizations.get(id) } else { after.kustomizations.get(id) };
-        let error = kustomization.and_then(|one| one.outcome.as_ref().err()).map(ToString::to_string).unwrap_or_default();
+        let error = kustomization.and_then(|one| one.failure()).unwrap_or_default();
         report.withheld.push(Withheld { kustomization: id.to_owned(), side, error, objects });
     }
     for (id, one) in after.kustomizations.iter().filter(|(_, one)| one.is_suspended()) {

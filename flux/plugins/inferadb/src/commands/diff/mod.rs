@@ -84,10 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     for report in &reports {
         for one in &report.withheld {
             failed = true;
-            tell(&format!(
-                "error: {}: Kustomization {} does not build {} the change: {}",
-                report.cluster, one.kustomization, one.side, one.error
-            ));
+            tell(&format!("error: {}: {} the change: {}", report.cluster, one.side, one.error));
         }
     }
     let changed = reports.iter().any(|report| !report.is_empty());

@@ -55,9 +55,9 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let mut found = false;
     for (cluster, graph) in clusters.iter().zip(&graphs) {
         for kustomization in &cluster.kustomizations {
-            if let Err(error) = &kustomization.outcome {
+            if let Some(failure) = kustomization.failure() {
                 found = true;
-                tell(&format!("error: {}: Kustomization {}: {error}", cluster.name, kustomization.id()));
+                tell(&format!("error: {}: {failure}", cluster.name));
             }
         }
         for (node, after) in graph.missing() {
