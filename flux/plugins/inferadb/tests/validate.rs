@@ -7,6 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use support::Repo;
 
+const CHARTS: &str = "--chart-location=charts/{{.Chart}}-{{.Version}}";
 const SCHEMAS: &str = "--schema-location=schemas/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json";
 
 const ROOT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1
@@ -91,6 +92,10 @@ spec:
         kind: HelmRepository
         name: charts
         namespace: flux-system
+  values:
+    replicas: 2
+    service:
+      port: 80
   valuesFrom:
     - kind: ConfigMap
       name: proxy-values
@@ -250,6 +255,9 @@ fn repo() -> Repo {
         ("apps/all.yaml", APPS),
         ("apps/kustomization.yaml", KUSTOMIZATION),
         ("schemas/apps/deployment_v1.json", SCHEMA),
+        ("charts/proxy-1.2.3/Chart.yaml", "name: proxy\nversion: 1.2.3\n"),
+        ("charts/proxy-1.2.3/values.yaml", "replicas: 1\nservice:\n  port: 8080\n"),
+        ("charts/proxy-1.2.3/values.schema.json", r#"{"properties": {"replicas": {"type": "integer"}}}"#),
     ])
 }
 
@@ -260,7 +268,7 @@ fn line_of(text: &str, part: &str) -> usize {
 
 #[test]
 fn no_fault_gives_no_finding() {
-    let ran = repo().run(&["validate", SCHEMAS]);
+    let ran = repo().run(&["validate", SCHEMAS, CHARTS]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
     assert!(
         ran.err.starts_with("44 objects looked at: 0 findings, 0 waived; 42 objects of kinds without a schema: "),
@@ -351,7 +359,7 @@ fn each_fault_is_found_at_its_line() {
         assert!(before.contains(from), "{from}");
         let after = before.replacen(from, to, 1);
         repo.write(path, &after);
-        let ran = repo.run(&["validate", SCHEMAS, "--output", "json"]);
+        let ran = repo.run(&["validate", SCHEMAS, CHARTS, "--output", "json"]);
         let found: Value = serde_json::from_str(&ran.out).unwrap();
         let found: Vec<(&str, &str, u64)> = found["findings"]
             .as_array()
@@ -380,11 +388,11 @@ fn a_waiver_with_a_reason_waives_and_is_listed() {
         1,
     );
     repo.write("apps/all.yaml", &waived.replace("priorityClassName: high", "priorityClassName: theirs"));
-    let ran = repo.run(&["validate", SCHEMAS]);
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
-    let ran = repo.run(&["validate", SCHEMAS, "--waived"]);
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS, "--waived"]);
     assert_eq!(ran.out, "apps/all.yaml:13: priority-class: Deployment.apps web/web: waived: the chart makes it [one, two]\n");
-    let sarif: Value = serde_json::from_str(&repo.run(&["validate", SCHEMAS, "--output", "sarif"]).out).unwrap();
+    let sarif: Value = serde_json::from_str(&repo.run(&["validate", SCHEMAS, CHARTS, "--output", "sarif"]).out).unwrap();
     assert_eq!(
         sarif["runs"][0]["results"][0]["suppressions"],
         json!([{"kind": "inSource", "justification": "the chart makes it"}])
@@ -394,7 +402,7 @@ fn a_waiver_with_a_reason_waives_and_is_listed() {
         "apps/all.yaml",
         &waived.replace("priorityClassName: high", "priorityClassName: theirs").replace(": the chart makes it", ": \"\""),
     );
-    let ran = repo.run(&["validate", SCHEMAS]);
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS]);
     assert_eq!(ran.code, 1);
     assert!(
         ran.out.contains("apps/all.yaml:13: priority-class:") && ran.out.contains("the waiver of `priority-class` has no reason"),
@@ -409,14 +417,14 @@ fn findings_are_written_for_people_programs_and_github() {
     repo.write("apps/all.yaml", &APPS.replace("priorityClassName: high", "priorityClassName: hihg"));
     let message = "names PriorityClass `hihg`, which nothing in this cluster produces: correct the name, or give it with `--vars` where it lives only in the cluster";
     assert_eq!(
-        repo.run(&["validate", SCHEMAS]).out,
+        repo.run(&["validate", SCHEMAS, CHARTS]).out,
         format!("apps/all.yaml:11: priority-class: Deployment.apps web/web: {message} [one, two]\n")
     );
     assert_eq!(
-        repo.run(&["validate", SCHEMAS, "--output", "github"]).out,
+        repo.run(&["validate", SCHEMAS, CHARTS, "--output", "github"]).out,
         format!("::error file=apps/all.yaml,line=11,title=priority-class::Deployment.apps web/web: {message} [one, two]\n")
     );
-    let sarif: Value = serde_json::from_str(&repo.run(&["validate", SCHEMAS, "--output", "sarif"]).out).unwrap();
+    let sarif: Value = serde_json::from_str(&repo.run(&["validate", SCHEMAS, CHARTS, "--output", "sarif"]).out).unwrap();
     let result = &sarif["runs"][0]["results"][0];
     assert_eq!(result["ruleId"], "priority-class");
     assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 11);
@@ -426,15 +434,15 @@ fn findings_are_written_for_people_programs_and_github() {
 fn what_lives_only_in_the_cluster_is_given() {
     let repo = repo();
     repo.write("apps/all.yaml", &APPS.replace("name: pulled\n                  key", "name: theirs\n                  key"));
-    assert_eq!(repo.run(&["validate", SCHEMAS]).code, 1);
+    assert_eq!(repo.run(&["validate", SCHEMAS, CHARTS]).code, 1);
     repo.write("theirs.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: theirs, namespace: web}\n");
-    let ran = repo.run(&["validate", SCHEMAS, "--vars", "theirs.yaml"]);
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS, "--vars", "theirs.yaml"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
 }
 
 #[test]
 fn a_kind_without_a_schema_is_a_finding_where_it_must_have_one() {
-    let ran = repo().run(&["validate", SCHEMAS, "--require-schemas"]);
+    let ran = repo().run(&["validate", SCHEMAS, CHARTS, "--require-schemas"]);
     assert_eq!(ran.code, 1);
     assert!(
         ran.out.contains("apps/all.yaml:36: schema-missing: ServiceAccount web/web: there is no schema of v1 ServiceAccount"),
@@ -447,7 +455,7 @@ fn a_kind_without_a_schema_is_a_finding_where_it_must_have_one() {
 fn a_schema_that_is_none_is_said() {
     let repo = repo();
     repo.write("schemas/apps/deployment_v1.json", "{\"type\": 5}");
-    let ran = repo.run(&["validate", SCHEMAS]);
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS]);
     assert!(
         ran.out.contains("schema-missing: Deployment.apps web/web: `schemas/apps/deployment_v1.json` is no JSON schema"),
         "{}",

@@ -1,6 +1,7 @@
 //! What can be wrong with a fleet though it renders: rules, and what they find.
 
 mod builds;
+mod charts;
 mod pins;
 mod policies;
 mod references;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fleet::{Cluster, Kustomization};
 use crate::object::Object;
 use crate::place::{Place, Places, Step};
+pub(crate) use charts::Charts;
 pub(crate) use schema::Schemas;
 
 /// A rule: its name, and what it holds objects to.
@@ -42,6 +44,8 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { id: "variable-secret", about: "variables from Secrets go into Secrets alone" },
     Rule { id: "image", about: "images have a version" },
     Rule { id: "chart", about: "charts have one version" },
+    Rule { id: "chart-value", about: "values of releases are values of their chart" },
+    Rule { id: "chart-schema", about: "values of releases fit their chart's schema" },
     Rule { id: "deprecated-api", about: "no API version is old" },
     Rule { id: "default-deny", about: "a network policy in each namespace denies what others do not allow" },
     Rule { id: "schema", about: "objects fit the schema of their kind" },
@@ -72,6 +76,8 @@ pub(crate) struct Findings {
     pub(crate) waived: Vec<Finding>,
     /// Kinds without a schema, with the number of their objects.
     pub(crate) without_schema: BTreeMap<String, usize>,
+    /// Charts that are not at hand, with the number of their releases.
+    pub(crate) without_chart: BTreeMap<String, usize>,
     /// How many objects were looked at.
     pub(crate) objects: usize,
 }
@@ -83,6 +89,7 @@ pub(crate) struct Context<'c> {
     pub(crate) all_clusters: bool,
     pub(crate) places: Places<'c>,
     pub(crate) schemas: Option<&'c Schemas>,
+    pub(crate) charts: Option<&'c Charts>,
     pub(crate) require_schemas: bool,
     /// Objects that live only in clusters.
     pub(crate) given: &'c [Object],
@@ -93,6 +100,7 @@ struct Gatherer<'c> {
     context: &'c Context<'c>,
     findings: Vec<Finding>,
     without_schema: BTreeMap<String, usize>,
+    without_chart: BTreeMap<String, usize>,
     /// Waivers by place of their object and rule, with the reason and whether they waived anything.
     waivers: waivers::Waivers,
 }
@@ -120,19 +128,21 @@ impl Gatherer<'_> {
 /// Runs all checks.
 pub(crate) fn run(context: &Context<'_>) -> Findings {
     let waivers = waivers::Waivers::default();
-    let mut gatherer = Gatherer { context, findings: Vec::new(), without_schema: BTreeMap::new(), waivers };
+    let mut gatherer =
+        Gatherer { context, findings: Vec::new(), without_schema: BTreeMap::new(), without_chart: BTreeMap::new(), waivers };
     builds::check(&mut gatherer);
     references::check(&mut gatherer);
     variables::check(&mut gatherer);
     pins::check(&mut gatherer);
     policies::check(&mut gatherer);
+    charts::check(&mut gatherer);
     schema::check(&mut gatherer);
     waivers::check(&mut gatherer);
     let mut all = gatherer.findings;
     all.sort_by(|one, other| (&one.place, one.rule, &one.message).cmp(&(&other.place, other.rule, &other.message)));
     let (waived, found) = all.into_iter().partition(|finding| finding.waived.is_some());
     let objects = context.clusters.iter().flat_map(|cluster| &cluster.kustomizations).map(|one| one.objects().len()).sum();
-    Findings { found, waived, without_schema: gatherer.without_schema, objects }
+    Findings { found, waived, without_schema: gatherer.without_schema, without_chart: gatherer.without_chart, objects }
 }
 
 /// All objects of a cluster with what renders them; those that Flux itself starts from have nothing that does.

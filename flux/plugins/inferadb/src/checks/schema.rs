@@ -24,8 +24,7 @@ impl Schemas {
     pub(crate) fn find(locations: &[String], repository: &Path) -> Option<Self> {
         let mut locations = locations.to_vec();
         if locations.is_empty() {
-            let told = std::env::var_os("INFERADB_SCHEMA_DIR").map(PathBuf::from);
-            let folder = told.unwrap_or_else(|| repository.join("../shared/schemas"));
+            let folder = folder(repository);
             if !folder.is_dir() {
                 return None;
             }
@@ -79,7 +78,13 @@ fn filled(location: &str, object: &Object) -> String {
     })
 }
 
-fn read(path: &Path) -> Result<Validator> {
+/// Where schemas and charts are, unless something else is said.
+pub(super) fn folder(repository: &Path) -> PathBuf {
+    let told = std::env::var_os("INFERADB_SCHEMA_DIR").map(PathBuf::from);
+    told.unwrap_or_else(|| repository.join("../shared/schemas"))
+}
+
+pub(super) fn read(path: &Path) -> Result<Validator> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let broken = |why: String| Error::Usage(format!("`{}` is no JSON schema: {why}", path.display()));
     let schema: Value = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::checks::{self, Context, RULES, Schemas};
+use crate::checks::{self, Charts, Context, RULES, Schemas};
 use crate::cli::{FOUND, Shared, print, tell};
 use crate::error::Result;
 use crate::place::Places;
@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// Where JSON schemas are, as kubeconform names them; by default in `$INFERADB_SCHEMA_DIR` or `../shared/schemas`
     #[arg(long, value_name = "TEMPLATE")]
     schema_location: Vec<String>,
+    /// Where charts are, with `{{.Chart}}` and `{{.Version}}`; by default in `charts` beside the schemas
+    #[arg(long, value_name = "TEMPLATE")]
+    chart_location: Vec<String>,
     /// A kind without a schema is a finding, instead of being counted
     #[arg(long)]
     require_schemas: bool,
@@ -63,12 +66,14 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let tree = Tree::from_folder(&repository)?;
     let clusters = options.shared.build(&tree, &options.names, &renderer)?;
     let schemas = Schemas::find(&options.schema_location, &repository);
+    let charts = Charts::find(&options.chart_location, &repository);
     let given = options.shared.given()?;
     let context = Context {
         clusters: &clusters,
         all_clusters: options.names.is_empty(),
         places: Places::new(&tree),
         schemas: schemas.as_ref(),
+        charts: charts.as_ref(),
         require_schemas: options.require_schemas,
         given: &given.objects,
     };

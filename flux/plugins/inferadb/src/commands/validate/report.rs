@@ -65,6 +65,10 @@ pub(super) fn summary(findings: &Findings, has_schemas: bool) -> String {
         let kinds: Vec<&str> = findings.without_schema.keys().map(String::as_str).collect();
         let _ = write!(out, "; {} of kinds without a schema: {}", plural(count, "object"), kinds.join(", "));
     }
+    if !findings.without_chart.is_empty() {
+        let charts: Vec<&str> = findings.without_chart.keys().map(String::as_str).collect();
+        let _ = write!(out, "; charts that are not at hand: {}", charts.join(", "));
+    }
     out
 }
 
@@ -91,6 +95,7 @@ pub(super) fn json(findings: &Findings) -> String {
         "waived": many(&findings.waived),
         "objects": findings.objects,
         "withoutSchema": findings.without_schema,
+        "withoutChart": findings.without_chart,
     });
     format!("{whole:#}\n")
 }
