@@ -12,6 +12,7 @@ mod fleet;
 mod graph;
 mod ignore;
 mod object;
+mod parallel;
 mod place;
 mod post_build;
 mod progress;

@@ -282,6 +282,21 @@ fn each_fault_is_found_at_its_line() {
     // The file, what is put in place of what, and the rule, found at the line of a part of the new text.
     let (all, apps, infra, file) = ("clusters/one/all.yaml", "apps/all.yaml", "infra/all.yaml", "apps/kustomization.yaml");
     for (path, from, to, rule, at) in [
+        (
+            infra,
+            "    - kind: ConfigMap\n      name: proxy-values",
+            "    - kind: Secret\n      name: proxy-values",
+            "secret",
+            "name: proxy-values",
+        ),
+        (
+            apps,
+            "      containers:",
+            "      initContainers:\n        - name: init\n          image: busybox\n      containers:",
+            "image",
+            "image: busybox",
+        ),
+        (apps, "    kind: ClusterIssuer\n    name: acme", "    kind: Issuer\n    name: acme", "issuer", "name: acme"),
         (all, "    - name: infra", "    - name: infar", "depends-on", "- name: infar"),
         (all, "  path: ./infra\n", "  path: ./infra\n  dependsOn: [{name: apps}]\n", "cycle", "dependsOn:\n    - name: infra"),
         (all, "  path: ./infra\n", "  path: ./infar\n", "build", "apiVersion"),
