@@ -324,3 +324,20 @@ fn source_ignore_files_and_links_are_as_in_an_artifact() {
         .collect();
     assert_eq!(names, ["a"]);
 }
+
+#[test]
+fn a_file_that_cannot_be_read_fails_its_cluster_alone() {
+    let repo = Repo::new(&[
+        ("clusters/bad/a.yaml", "apiVersion: source.toolkit.fluxcd.io/v1\n b: [\n"),
+        ("clusters/good/a.yaml", &config_map("a", "{x: y}")),
+    ]);
+    let ran = repo.run(&["build"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err
+            .starts_with("error: bad: Kustomization flux-system/flux-system (clusters/bad:1): clusters/bad/a.yaml:2: no YAML: "),
+        "{}",
+        ran.err
+    );
+    assert!(ran.out.starts_with("---\n# good: Kustomization flux-system/flux-system\n"), "{}", ran.out);
+}

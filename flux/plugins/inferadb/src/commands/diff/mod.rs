@@ -7,12 +7,11 @@ mod noise;
 mod terminal;
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{FAILED, FOUND, Shared, print, tell};
+use crate::cli::{FAILED, FOUND, Shared, colours, print, tell};
 use crate::error::Result;
 use crate::fleet::Cluster;
 use crate::render::Renderer;
@@ -74,10 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         })
         .collect();
     print(&match options.output {
-        Form::Terminal => {
-            let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            terminal::write(&reports, colours)
-        }
+        Form::Terminal => terminal::write(&reports, colours()),
         Form::Markdown => markdown::write(&reports),
     });
     let mut failed = false;

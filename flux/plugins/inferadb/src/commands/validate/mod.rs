@@ -2,13 +2,12 @@
 
 mod report;
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::checks::{self, Charts, Context, RULES, Schemas};
-use crate::cli::{FOUND, Shared, print, tell};
+use crate::cli::{FOUND, Shared, colours, print, tell};
 use crate::error::Result;
 use crate::place::Places;
 use crate::tree::Tree;
@@ -78,9 +77,8 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         given: &given.objects,
     };
     let findings = checks::run(&context);
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     print(&match options.output {
-        Form::Text => report::text(&findings, options.waived, colours),
+        Form::Text => report::text(&findings, options.waived, colours()),
         Form::Json => report::json(&findings),
         Form::Sarif => report::sarif(&findings),
         Form::Github => report::github(&findings),
