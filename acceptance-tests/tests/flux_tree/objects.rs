@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::tree::{Made, files, made};
+use crate::tree::{CLUSTERS, Made, files, made};
 
 /// The pod template of what runs pods.
 fn template(object: &Json) -> Option<&Json> {
@@ -85,4 +85,30 @@ fn our_own_images_are_moved_by_a_policy_that_is_there() {
         }
     }
     assert!(images > 0);
+}
+
+/// A file that a merge leaves out by mistake must not take the network, Flux or a namespace's whole content along.
+#[test]
+fn what_a_cluster_cannot_be_without_is_not_pruned() {
+    let Some(made) = made("what_a_cluster_cannot_be_without_is_not_pruned") else { return };
+    for cluster in CLUSTERS {
+        let mut kept = BTreeSet::new();
+        for it in made.iter().filter(|it| it.cluster == cluster) {
+            let disabled = it.object["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"] == "disabled";
+            assert!(disabled || it.kind() != "Namespace", "{cluster}: the namespace {} can be pruned", it.name());
+            if disabled && it.kind() != "Namespace" {
+                kept.insert((it.kind(), it.name()));
+            }
+        }
+        let needed = [
+            ("ConfigMap", "cluster-settings"),
+            ("FluxInstance", "flux"),
+            ("HelmRelease", "cilium"),
+            ("Kustomization", "apps"),
+            ("Kustomization", "configs"),
+            ("Kustomization", "controllers"),
+            ("Kustomization", "sources"),
+        ];
+        assert_eq!(kept, BTreeSet::from(needed), "{cluster}");
+    }
 }
