@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-Starts Flux in the cluster that kubectl's current context names. A second run changes nothing; after a change of flux_operator in
-versions.yaml, it upgrades the operator.
+Starts Flux in the cluster that kubectl's current context names, unless Flux there syncs another folder already. A second run changes
+nothing; after a change of flux_operator in versions.yaml, it upgrades the operator.
 
 usage: scripts/flux-bootstrap.sh CLUSTER
 
@@ -20,6 +20,7 @@ TEXT
 
 case ${1:-} in -h | --help) usage && exit ;; esac
 cluster=${1:-}
+cluster=${cluster%/}
 folder=flux/clusters/$cluster
 if [ -z "$cluster" ] || [ ! -d "$folder" ]; then
   usage >&2
@@ -27,7 +28,23 @@ if [ -z "$cluster" ] || [ ! -d "$folder" ]; then
   exit 2
 fi
 command -v kubectl >/dev/null || { echo "missing: kubectl (https://kubernetes.io/docs/tasks/tools/)" >&2 && exit 1; }
+command -v git >/dev/null || { echo "missing: git, which kubectl reads flux-operator's manifests with (https://git-scm.com/downloads)" >&2 && exit 1; }
 in_flux() { kubectl --namespace flux-system "$@"; }
+
+# The wrong context would give this cluster's settings and secrets to another one.
+context=$(kubectl config current-context)
+server=$(kubectl config view --minify --output 'jsonpath={.clusters[0].cluster.server}')
+echo "Cluster $cluster is that of the context \`$context\`: $server"
+definition=$(kubectl get customresourcedefinition fluxinstances.fluxcd.controlplane.io --ignore-not-found --output name)
+synced=
+if [ -n "$definition" ]; then
+  synced=$(in_flux get fluxinstance flux --ignore-not-found --output 'jsonpath={.spec.sync.path}')
+fi
+synced=${synced#./}
+if [ -n "$synced" ] && [ "${synced%/}" != "$folder" ]; then
+  echo "Flux syncs $synced there, not $folder: nothing was changed. Choose the context of $cluster with \`kubectl config use-context\`." >&2
+  exit 1
+fi
 
 operator=$(awk '/^flux_operator:/ { here = 1 } here && $1 == "preferred:" { print $2; exit }' versions.yaml)
 echo "Installing flux-operator $operator"

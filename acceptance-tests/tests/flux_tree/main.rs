@@ -7,6 +7,7 @@
     reason = "a test that cannot go on must fail and say where it is, and reads well above all"
 )]
 
+mod bootstrap;
 mod clusters;
 mod objects;
 mod oracle;
