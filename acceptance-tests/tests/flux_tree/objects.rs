@@ -112,3 +112,19 @@ fn what_a_cluster_cannot_be_without_is_not_pruned() {
         assert_eq!(kept, BTreeSet::from(needed), "{cluster}");
     }
 }
+
+/// Two engines with a store of their own each would answer differently.
+#[test]
+fn an_engine_whose_store_is_its_memory_runs_once() {
+    let Some(made) = made("an_engine_whose_store_is_its_memory_runs_once") else { return };
+    for cluster in CLUSTERS {
+        let of = |kind: &str| -> Vec<&Made> { made.iter().filter(|it| it.cluster == cluster && it.kind() == kind).collect() };
+        let in_memory = of("ConfigMap").iter().any(|it| it.object["data"]["INFERADB__ENGINE__STORAGE"] == "memory");
+        let scaled =
+            of("HorizontalPodAutoscaler").iter().any(|it| it.object["spec"]["scaleTargetRef"]["name"] == "inferadb-engine");
+        let engine = of("Deployment").into_iter().find(|it| it.name() == "inferadb-engine").unwrap();
+        let spec = &engine.object["spec"];
+        let once = spec["replicas"] == 1 && spec["strategy"]["type"] == "Recreate" && !scaled;
+        assert!(once || !in_memory, "{cluster}: {spec}");
+    }
+}
