@@ -75,6 +75,25 @@ fn the_settings_are_those_that_terraform_tells() {
 }
 
 #[test]
+fn the_readme_names_the_settings_that_something_reads() {
+    let page = read("flux/README.md");
+    let told = page.split("## What reads the settings\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named: BTreeSet<_> =
+        told.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).map(str::to_owned).collect();
+    let files = files("flux");
+    let tree: Vec<_> = files.iter().filter(|(name, _)| name.ends_with(".yaml") && !name.starts_with("plugins/")).collect();
+    let read: BTreeSet<_> = settings("dev-local")
+        .keys()
+        .filter(|key| {
+            let ways = [format!("${{{key}}}"), format!("${{{key}:"), format!("fieldPath: data.{key}\n")];
+            tree.iter().any(|(_, text)| ways.iter().any(|way| text.contains(way)))
+        })
+        .cloned()
+        .collect();
+    assert_eq!(named, read);
+}
+
+#[test]
 fn a_cluster_syncs_its_own_folder() {
     for cluster in CLUSTERS {
         let instance = yaml(&format!("flux/clusters/{cluster}/flux-system/flux-instance.yaml"));
