@@ -75,7 +75,7 @@ lint-terraform: $(TFLINT)
 	@cd terraform && $(CURDIR)/$(TFLINT) --recursive --config "$$PWD/.tflint.hcl" --minimum-failure-severity=notice
 
 lint-shell:
-	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh acceptance-tests/engine/*.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh acceptance-tests/engine/*.sh acceptance-tests/tests/flux_tree/stand-in/* .ci/run; \
 	  else echo "skipped: shellcheck: it is not installed (Debian and Ubuntu: apt-get install shellcheck)"; fi
 
 unit: tools ## Tests of the crates and of the sandbox (TEST=name: only those)

@@ -1,23 +1,11 @@
-//! `scripts/flux-bootstrap.sh` looks at the cluster before it changes it. A program in kubectl's place plays the cluster, and
-//! writes down what it was asked.
+//! `scripts/flux-bootstrap.sh` looks at the cluster before it changes it. `stand-in/kubectl` plays the cluster, and writes
+//! down what it was asked.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use acceptance_tests::terraform::tool::repository;
 use tempfile::TempDir;
-
-/// `SYNCED` is the path that Flux syncs there; without one, the cluster knows no `FluxInstance`. `DOWN` is a server out of reach.
-const KUBECTL: &str = r#"#!/bin/sh
-echo "$*" >>"$ASKED"
-case "$*" in
-  "config current-context") echo admin@shop ;;
-  "config view "*) echo https://shop.example:6443 ;;
-  "get customresourcedefinition "*) [ -z "$DOWN" ] || exit 1; [ -z "$SYNCED" ] || echo customresourcedefinition/fluxinstances ;;
-  *" get fluxinstance flux "*) echo "$SYNCED" ;;
-esac
-"#;
 
 struct Ran {
     well: bool,
@@ -27,11 +15,9 @@ struct Ran {
 
 fn bootstrap(cluster: &str, synced: &str, down: &str) -> Ran {
     let place = TempDir::new().unwrap();
-    let kubectl = place.path().join("kubectl");
-    fs::write(&kubectl, KUBECTL).unwrap();
-    fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755)).unwrap();
     let asked = place.path().join("asked");
-    let path = format!("{}:{}", place.path().display(), std::env::var("PATH").unwrap());
+    let stand_in = repository().join("acceptance-tests/tests/flux_tree/stand-in");
+    let path = format!("{}:{}", stand_in.display(), std::env::var("PATH").unwrap());
     let ran = Command::new(repository().join("scripts/flux-bootstrap.sh"))
         .arg(cluster)
         .envs([("PATH", path.as_str()), ("SYNCED", synced), ("DOWN", down)])
