@@ -34,7 +34,7 @@ export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 export KUSTOMIZE_CLI             := $(CURDIR)/$(KUSTOMIZE)
 export FLUX_ORACLE_CLI           := $(CURDIR)/$(FLUX_ORACLE)
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux docs docs-check module-docs cilium cloud-schemas tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux docs docs-check module-docs cilium cloud-schemas mirror tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -122,6 +122,9 @@ cloud-schemas: ## Reads the schemas that tests hold modules on hashicorp/aws to,
 	@cd $(BUILD)/cloud-schemas && npm ci --silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps
 	@node acceptance-tests/tools/cloud-schemas/extract.mjs $(BUILD)/cloud-schemas/node_modules/@cdktf/provider-aws \
 	  $$(cat acceptance-tests/tools/cloud-schemas/resources.txt) > acceptance-tests/tests/terraform_tree/aws.json
+
+mirror: ## The provider where `terraform init` finds it: for environments on AWS, which need AWS' provider too
+	@scripts/mirror.sh
 
 tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(KUSTOMIZE) $(FLUX_ORACLE) $(CILIUM) ## All that the tests build in Go
 

@@ -18,6 +18,7 @@ mod environments;
 mod generated;
 #[path = "../../../provider/talos/tests/machinery/mod.rs"]
 mod machinery;
+mod mirror;
 mod modules;
 mod page;
 mod parity;
