@@ -26,16 +26,26 @@ async fn a_region_is_added(kind: Kind) {
     let page = read("docs/adding-regions.md");
     let (tree, _cloud) = in_an_account(kind, Install::Mirror).await;
     let commands = commands(&page);
-    let [copy, init, apply, output] = commands.as_slice() else { panic!("the page has other commands: {commands:#?}") };
+    // A key is asked for, and put into AWS: there is neither here.
+    let [copy, _read, put, init, apply, output, back, remove] = commands.as_slice() else {
+        panic!("the page has other commands: {commands:#?}")
+    };
+    let named = read("terraform/environments/staging/terraform.tfvars");
+    let named = named.split_once("auth_key_parameter = \"").unwrap().1.split('"').next().unwrap();
+    assert!(put.contains(&format!("--region eu-west-2 --name {named} ")), "{put}");
 
-    let copied = Command::new("sh").args(["-c", copy]).current_dir(tree.path()).status().await.unwrap();
-    assert!(copied.success(), "{copy}");
+    let in_a_shell = async |command: &str| {
+        let done = Command::new("sh").args(["-c", command]).current_dir(tree.path()).status().await.unwrap();
+        assert!(done.success(), "{command}");
+    };
+    in_a_shell(copy).await;
     for block in blocks(&page, "hcl") {
         let path = block.lines().next().unwrap().trim_start_matches("# ").to_owned();
         fs::write(tree.path().join(path), &block).unwrap();
     }
     let [first, second] = tree.ranges();
     tree.move_ranges("terraform/environments/staging/london.tfvars", &[("10.30.0.0/16", &first), ("10.50.0.0/16", &second)]);
+    tree.move_ranges("terraform/environments/staging/terraform.tfvars", &[("10.30.0.0/16", &first)]);
 
     // Each command as it is printed, but for the program and for the question that `apply` asks.
     let arguments = |command: &str| -> Vec<String> {
@@ -72,7 +82,18 @@ async fn a_region_is_added(kind: Kind) {
     assert_eq!(told["lon1"]["CLUSTER_NAME"], "staging-lon1");
     assert_eq!(told["lon1"]["PROVIDER_REGION"], "eu-west-2");
     tree.plan(STAGING, &["-var-file=london.tfvars"]).await.is_empty_plan();
-    tree.destroy(STAGING, &["-var-file=london.tfvars"]).await.succeeds();
+
+    let gone = run(back, &["-json", "-auto-approve"]).await.succeeds();
+    assert!(gone.planned().iter().all(|(address, action)| address.contains("lon1") && action == "delete"), "{}", gone.report());
+    in_a_shell(remove).await;
+    fs::copy(
+        repository().join("terraform/environments/staging/regions.tf"),
+        tree.path().join("terraform/environments/staging/regions.tf"),
+    )
+    .unwrap();
+    assert_eq!(run(init, &["-no-color"]).await.code, Some(0));
+    tree.plan(STAGING, &[]).await.is_empty_plan();
+    tree.destroy(STAGING, &[]).await.succeeds();
     tree.is_empty().await;
 }
 

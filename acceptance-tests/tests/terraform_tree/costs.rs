@@ -11,6 +11,9 @@ const HEAD: [&str; 4] = ["what", "price, $", "a month each, $", "staging, number
 /// The provider's names of machines, and AWS'.
 const MACHINES: [(&str, &str); 3] = [("small", "`t3.medium`"), ("medium", "`t3.xlarge`"), ("large", "`t3.2xlarge`")];
 
+/// AWS' machines and how many vCPUs each has.
+const VCPUS: [(&str, u64); 3] = [("small", 2), ("medium", 4), ("large", 8)];
+
 /// The environments with the columns of their numbers and costs.
 const COLUMNS: [(&str, usize, usize); 2] = [("staging", 3, 4), ("production", 5, 6)];
 
@@ -18,16 +21,33 @@ fn rows() -> Vec<Vec<String>> {
     table(&read("docs/cost-estimation.md"), &HEAD)
 }
 
+/// The control plane and each pool of a region, as JSON.
+fn pools_of_a_region() -> String {
+    let pool = "for name, pool in var.worker_pools : ";
+    format!(
+        "jsonencode(concat([[var.control_plane.machine_type, var.control_plane.count, coalesce(var.control_plane.disk_size, 50)]], \
+         [{pool}[pool.machine_type, pool.count, coalesce(pool.disk_size, 50)]]))"
+    )
+}
+
+/// The quota that an account needs is that of the machines of a region and of its two routers.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vcpus_are_those_of_the_environments() {
+    let mut needed = Vec::new();
+    for (environment, _, _) in COLUMNS {
+        let answers = asked_for(environment, &[pools_of_a_region()]).await;
+        let pools: Vec<(String, u64, u64)> = serde_json::from_str(&answers[0]).unwrap();
+        let vcpus = |size: &str| VCPUS.iter().find(|(name, _)| *name == size).unwrap().1;
+        needed.push(pools.iter().map(|(size, count, _)| count * vcpus(size)).sum::<u64>() + 2 * 2);
+    }
+    let page = read("docs/cost-estimation.md").replace('\n', " ");
+    let said = format!("staging takes {} vCPUs in each of its regions, production {},", needed[0], needed[1]);
+    assert!(page.contains(&said), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_machines_and_disks_are_those_of_the_environments() {
-    let pool = "for name, pool in var.worker_pools : ";
-    let expressions = [
-        "length(var.regions)".to_owned(),
-        format!(
-            "jsonencode(concat([[var.control_plane.machine_type, var.control_plane.count, coalesce(var.control_plane.disk_size, 50)]], \
-             [{pool}[pool.machine_type, pool.count, coalesce(pool.disk_size, 50)]]))"
-        ),
-    ];
+    let expressions = ["length(var.regions)".to_owned(), pools_of_a_region()];
     for (environment, number, _) in COLUMNS {
         let answers = asked_for(environment, &expressions).await;
         let regions: u64 = answers[0].parse().unwrap();

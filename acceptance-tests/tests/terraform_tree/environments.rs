@@ -143,6 +143,25 @@ async fn production_is_made_replanned_empty_and_destroyed_by_opentofu() {
     production_lives_and_goes(Kind::OpenTofu).await;
 }
 
+/// As FoundationDB does: through S3's own API.
+async fn put_an_object(tree: &Tree, bucket: &str) {
+    let python = acceptance_tests::python::interpreter().await.unwrap();
+    let script = "import boto3, sys\nboto3.client('s3').put_object(Bucket=sys.argv[1], Key='backup', Body=b'x')";
+    let mut put = tokio::process::Command::new(python);
+    let output = put.args(["-c", script, bucket]).envs(tree.sandbox.env()).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What a cluster's resource was given, by the region of its stack.
+async fn talos_api_ranges(tree: &Tree, environment: &str, region: &str) -> Json {
+    let shown: Json = serde_json::from_str(&tree.run(environment, &["show", "-json"]).await.stdout).unwrap();
+    let stacks = shown["values"]["root_module"]["child_modules"].as_array().unwrap();
+    let modules = stacks.iter().flat_map(|stack| stack["child_modules"].as_array()).flatten();
+    let address = format!("module.stack[\"{region}\"].module.cluster");
+    let cluster = modules.into_iter().find(|module| module["address"] == json!(address)).unwrap();
+    cluster["resources"][0]["values"]["talos_api_allowed_cidrs"].clone()
+}
+
 /// Staging, a drill with its second region, and staging again: the first region takes no notice.
 async fn staging_holds_a_drill(kind: Kind) {
     let (tree, _cloud) = in_an_account(kind, Install::Override).await;
@@ -153,6 +172,7 @@ async fn staging_holds_a_drill(kind: Kind) {
     tree.apply(STAGING, &[]).await.succeeds();
     let alone = tree.output(STAGING, "regions").await;
     assert_eq!(pools(&alone["nyc1"]), sizes(3, 2, 3));
+    assert_eq!(talos_api_ranges(&tree, STAGING, "nyc1").await, json!(["127.0.0.0/8", first]), "the routers' way in, too");
     is_told_what_the_page_says(&tree, STAGING, "nyc1", "staging-nyc1", &first).await;
     tree.plan(STAGING, &[]).await.is_empty_plan();
 
@@ -165,6 +185,7 @@ async fn staging_holds_a_drill(kind: Kind) {
     is_told_what_the_page_says(&tree, STAGING, "nyc1", "staging-nyc1", &first).await;
     is_told_what_the_page_says(&tree, STAGING, "sfo1", "staging-sfo1", &second).await;
     assert_eq!(tree.count("record").await, 2, "a primary and a secondary");
+    put_an_object(&tree, "inferadb-staging-sfo1-fdb-backup").await;
 
     let over = tree.apply(STAGING, &[]).await.succeeds();
     assert!(over.planned().iter().all(|(address, action)| address.contains("sfo1") && action == "delete"), "{}", over.report());

@@ -23,6 +23,8 @@ module "backup_credentials" {
   provider_region = each.value.provider_region
   bucket          = module.stack[each.key].backup_bucket
   host            = module.stack[each.key].backup_host
+
+  recovery_window_in_days = var.secrets_recovery_days
 }
 
 module "observability" {
@@ -32,6 +34,10 @@ module "observability" {
   environment     = local.environment
   region          = each.key
   provider_region = each.value.provider_region
+  bucket_prefix   = var.bucket_prefix
+  force_destroy   = var.regions[each.key].force_destroy
+
+  recovery_window_in_days = var.secrets_recovery_days
 
   stores = {
     loki   = { retention_days = tonumber(var.settings.LOGS_RETENTION_DAYS) }
@@ -41,7 +47,7 @@ module "observability" {
 }
 
 # Two in each region, in zones of their own: the way in outlives one of them. Pods and services are behind Cilium's tunnel,
-# where the network's routes do not lead; Tailscale's operator in the cluster is the way to those.
+# where the network's routes do not lead: these are the way to the nodes alone.
 module "tailscale" {
   source   = "../../modules/tailscale-subnet-router"
   for_each = var.tailscale == null ? {} : local.regions

@@ -19,7 +19,7 @@ output "cluster_settings" {
 }
 
 output "secrets" {
-  description = "Secrets in AWS Secrets Manager by region, for the ExternalSecrets of the GitOps tree: keys of FoundationDB's backups, of Loki, Tempo and Thanos."
+  description = "Secrets in AWS Secrets Manager by region: keys of FoundationDB's backups, of Loki, Tempo and Thanos."
   value = {
     for name, storage in module.observability : name => merge(storage.secrets, var.backup == null ? {} : { fdb-backup = module.backup_credentials[name].secret })
   }

@@ -5,12 +5,13 @@ variable "allowed_account_ids" {
 }
 
 variable "regions" {
-  description = "Regions to make, by the names in `regions.tf`: address ranges of the network, of pods and of services, none of which may meet another of any region, and the half of the failover pair."
+  description = "Regions to make, by the names in `regions.tf`: address ranges of the network, of pods and of services, none of which may meet another of any region, and the half of the failover pair. `force_destroy` lets the region go with the backups, logs, traces and metrics in its buckets: it has to be applied before the region is taken away."
   type = map(object({
-    cidr_block   = string
-    pod_cidr     = string
-    service_cidr = string
-    failover     = optional(string)
+    cidr_block    = string
+    pod_cidr      = string
+    service_cidr  = string
+    failover      = optional(string)
+    force_destroy = optional(bool, false)
   }))
 
   validation {
@@ -113,6 +114,22 @@ variable "backup" {
   })
 }
 
+variable "bucket_prefix" {
+  description = "What the names of buckets begin with: one of your own where somebody else has taken the first."
+  type        = string
+  default     = "inferadb"
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?$", var.bucket_prefix))
+    error_message = "Environment, region and store follow it: 1 to 16 lower-case letters, digits and hyphens, with a letter or digit at both ends."
+  }
+}
+
+variable "secrets_recovery_days" {
+  description = "Days that a removed secret can be brought back, in which no other can have its name: 7 to 30, or 0 for none."
+  type        = number
+}
+
 variable "talos_version" {
   description = "Talos version."
   type        = string
@@ -134,7 +151,7 @@ variable "deletion_protection" {
 }
 
 variable "tailscale" {
-  description = "Subnet routers of each region. `auth_key_parameter` names the SecureString parameter in AWS Systems Manager that holds the tailnet's auth key, put into each region by hand. `null` for none."
+  description = "Subnet routers of each region. `auth_key_parameter` names the SecureString parameter in AWS Systems Manager that holds the tailnet's auth key, put into each region by hand. A region's nodes take the Talos API from its routers. `null` for none."
   type = object({
     auth_key_parameter = string
   })

@@ -29,12 +29,16 @@ module "stack" {
   }
 
   kubernetes_api_allowed_cidrs = var.kubernetes_api_allowed_cidrs
-  talos_api_allowed_cidrs      = var.talos_api_allowed_cidrs
+  # Who comes through a router comes from the router's address in the network.
+  talos_api_allowed_cidrs = concat(var.talos_api_allowed_cidrs, var.tailscale == null ? [] : [var.regions[each.key].cidr_block])
 
   control_plane       = var.control_plane
   worker_pools        = var.worker_pools
   fdb_redundancy_mode = var.fdb_redundancy_mode
-  backup              = var.backup
+  backup = var.backup == null ? null : merge(var.backup, {
+    bucket_prefix = var.bucket_prefix
+    force_destroy = var.backup.force_destroy || var.regions[each.key].force_destroy
+  })
 
   talos_version      = var.talos_version
   kubernetes_version = var.kubernetes_version

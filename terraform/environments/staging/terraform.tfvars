@@ -7,6 +7,9 @@
 #   allowed_account_ids          = ["123456789012"]
 #   kubernetes_api_allowed_cidrs = ["203.0.113.0/24"]
 #   talos_api_allowed_cidrs      = ["203.0.113.0/24"]
+#
+# What is InferaDB's own here goes in there too, and that file counts before this one: `dns_zone`, `costs`, and `bucket_prefix` where
+# the buckets' names are somebody else's already. terraform/README.md lists all that is yours.
 
 regions = {
   nyc1 = { cidr_block = "10.30.0.0/16", pod_cidr = "10.130.0.0/16", service_cidr = "10.230.0.0/16", failover = "PRIMARY" }
@@ -16,6 +19,7 @@ dns_zone   = "staging.inferadb.com"
 dns_record = "api"
 
 control_plane = { count = 3, machine_type = "small" }
+# `database` is for FoundationDB, which the GitOps tree does not have: docs/cost-estimation.md says what the machines cost without it.
 worker_pools = {
   general  = { count = 2, machine_type = "medium" }
   database = { count = 3, machine_type = "medium", disk_size = 100, taints = ["dedicated=database:NoSchedule"] }
@@ -26,6 +30,8 @@ backup              = { noncurrent_days = 7 }
 
 talos_version      = "v1.13.9"
 kubernetes_version = "1.35.4"
+
+secrets_recovery_days = 0
 
 deletion_protection = false
 

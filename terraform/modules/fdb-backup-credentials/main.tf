@@ -1,5 +1,5 @@
 # A user who can do what FoundationDB's backup agents do in one bucket, and nothing else. Nodes have no role that pods could
-# take, so the agents need a key; External Secrets brings it into the cluster.
+# take, so the agents need a key.
 
 resource "aws_iam_user" "this" {
   name = "inferadb-${var.environment}-${var.region}-fdb-backup"
@@ -37,7 +37,7 @@ resource "aws_secretsmanager_secret" "this" {
   region                  = var.provider_region
   name                    = "inferadb/${var.environment}/${var.region}/fdb-backup"
   description             = "Key of FoundationDB's backup agents for the bucket ${var.bucket}"
-  recovery_window_in_days = 7
+  recovery_window_in_days = var.recovery_window_in_days
   tags                    = var.tags
 }
 

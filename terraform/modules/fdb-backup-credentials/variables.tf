@@ -49,6 +49,17 @@ variable "host" {
   }
 }
 
+variable "recovery_window_in_days" {
+  description = "Days that a removed secret can be brought back, in which no other can have its name: 7 to 30, or 0 for none."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.recovery_window_in_days == 0 || (var.recovery_window_in_days >= 7 && var.recovery_window_in_days <= 30 && floor(var.recovery_window_in_days) == var.recovery_window_in_days)
+    error_message = "AWS keeps a removed secret for 7 to 30 days, in whole ones, or with 0 not at all."
+  }
+}
+
 variable "tags" {
   description = "Tags on everything, besides the provider's `default_tags`."
   type        = map(string)

@@ -1,5 +1,5 @@
 locals {
-  buckets = { for store in keys(var.stores) : store => "inferadb-${var.environment}-${var.region}-${store}" }
+  buckets = { for store in keys(var.stores) : store => "${var.bucket_prefix}-${var.environment}-${var.region}-${store}" }
 }
 
 resource "aws_s3_bucket" "this" {
@@ -85,7 +85,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 }
 
 # A user for each store, who can do what the store does in its own bucket and nothing else. Nodes have no role that pods could
-# take, so the stores need keys; External Secrets brings them into the cluster.
+# take, so the stores need keys.
 resource "aws_iam_user" "this" {
   for_each = local.buckets
 
@@ -137,7 +137,7 @@ resource "aws_secretsmanager_secret" "this" {
   region                  = var.provider_region
   name                    = "inferadb/${var.environment}/${var.region}/${each.key}"
   description             = "Key of ${each.key} for the bucket ${each.value}"
-  recovery_window_in_days = 7
+  recovery_window_in_days = var.recovery_window_in_days
   tags                    = var.tags
 }
 

@@ -4,6 +4,6 @@ output "buckets" {
 }
 
 output "secrets" {
-  description = "Name of the secret in AWS Secrets Manager that holds each store's key: what an ExternalSecret refers to."
+  description = "Name of the secret in AWS Secrets Manager that holds each store's key."
   value       = { for store, secret in aws_secretsmanager_secret.this : store => secret.name }
 }

@@ -29,6 +29,17 @@ variable "provider_region" {
   }
 }
 
+variable "bucket_prefix" {
+  description = "What the names of buckets begin with: one of your own where somebody else has taken the first."
+  type        = string
+  default     = "inferadb"
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?$", var.bucket_prefix))
+    error_message = "Environment, region and store follow it: 1 to 16 lower-case letters, digits and hyphens, with a letter or digit at both ends."
+  }
+}
+
 variable "kms_key_arn" {
   description = "Key to encrypt the buckets with, which counts and bills each use. Amazon's own key for S3 unless given."
   type        = string
@@ -68,8 +79,19 @@ variable "stores" {
   }
 }
 
+variable "recovery_window_in_days" {
+  description = "Days that a removed secret can be brought back, in which no other can have its name: 7 to 30, or 0 for none."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.recovery_window_in_days == 0 || (var.recovery_window_in_days >= 7 && var.recovery_window_in_days <= 30 && floor(var.recovery_window_in_days) == var.recovery_window_in_days)
+    error_message = "AWS keeps a removed secret for 7 to 30 days, in whole ones, or with 0 not at all."
+  }
+}
+
 variable "force_destroy" {
-  description = "Lets a destroy delete logs, traces and metrics with their buckets."
+  description = "Lets a destroy delete logs, traces and metrics with their buckets. It has to be applied before the destroy."
   type        = bool
   default     = false
 }

@@ -113,5 +113,6 @@ resource "aws_instance" "this" {
     ignore_changes = [ami]
   }
 
-  depends_on = [aws_iam_role_policy.auth_key]
+  # Else a first boot has no way out, or no right to its key.
+  depends_on = [aws_iam_role_policy.auth_key, aws_vpc_security_group_egress_rule.all]
 }

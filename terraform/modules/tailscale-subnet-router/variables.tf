@@ -45,7 +45,7 @@ variable "routes" {
 }
 
 variable "auth_key_parameter" {
-  description = "Name of the SecureString parameter in AWS Systems Manager, in the routers' region, that holds the tailnet's auth key: reusable, pre-approved, tagged. Put it there by hand, so that it stands in no state."
+  description = "Name of the SecureString parameter in AWS Systems Manager, in the routers' region, that holds the tailnet's auth key: reusable, tagged, pre-approved where the tailnet approves devices. Put it there by hand, so that it stands in no state."
   type        = string
 
   validation {

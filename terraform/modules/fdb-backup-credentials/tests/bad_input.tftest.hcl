@@ -29,3 +29,11 @@ run "a_url_in_place_of_its_host" {
   }
   expect_failures = [var.host, var.provider_region]
 }
+
+run "a_removed_secret_kept_for_less_than_aws_does" {
+  command = plan
+  variables {
+    recovery_window_in_days = 3
+  }
+  expect_failures = [var.recovery_window_in_days]
+}

@@ -18,6 +18,22 @@ run "names_that_no_bucket_may_have" {
   expect_failures = [var.environment, var.region]
 }
 
+run "a_prefix_that_no_bucket_may_have" {
+  command = plan
+  variables {
+    bucket_prefix = "Acme_"
+  }
+  expect_failures = [var.bucket_prefix]
+}
+
+run "a_removed_secret_kept_for_less_than_aws_does" {
+  command = plan
+  variables {
+    recovery_window_in_days = 3
+  }
+  expect_failures = [var.recovery_window_in_days]
+}
+
 run "a_store_that_nobody_runs" {
   command = plan
   variables {

@@ -40,3 +40,19 @@ run "found_unchanged" {
     error_message = "A second apply would make nothing again."
   }
 }
+
+run "under_names_of_somebody_else_s" {
+  variables {
+    bucket_prefix           = "acme"
+    recovery_window_in_days = 0
+    force_destroy           = true
+  }
+  assert {
+    condition     = output.buckets["loki"] == "acme-test-nyc1-loki" && alltrue([for bucket in values(aws_s3_bucket.this) : bucket.force_destroy])
+    error_message = "Every bucket has the prefix, and goes with what is in it: ${jsonencode(output.buckets)}"
+  }
+  assert {
+    condition     = alltrue([for secret in values(aws_secretsmanager_secret.this) : secret.recovery_window_in_days == 0])
+    error_message = "A secret's name is free when it is gone."
+  }
+}

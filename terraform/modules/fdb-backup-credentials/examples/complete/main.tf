@@ -14,6 +14,6 @@ module "credentials" {
 }
 
 output "secret" {
-  description = "For the ExternalSecret of the GitOps tree."
+  description = "Where the key is."
   value       = module.credentials.secret
 }

@@ -16,6 +16,6 @@ module "observability" {
 }
 
 output "secrets" {
-  description = "For the ExternalSecrets of the GitOps tree."
+  description = "Where the keys are."
   value       = module.observability.secrets
 }
