@@ -118,6 +118,7 @@ async fn production_lives_and_goes(kind: Kind) {
     let secrets = tree.output(PRODUCTION, "secrets").await;
     assert_eq!(secrets["nyc1"]["thanos"], "inferadb/production/nyc1/thanos");
     assert_eq!(secrets["sfo1"]["fdb-backup"], "inferadb/production/sfo1/fdb-backup");
+    assert_eq!(secrets["sfo1"]["cert-manager"], "inferadb/production/sfo1/cert-manager");
     assert_eq!(tree.count("record").await, 2, "a primary and a secondary");
     assert_eq!(tree.count("bucket").await, 4, "a backup store in each region, and a copy of each in the other");
     tree.plan(PRODUCTION, &[]).await.is_empty_plan();

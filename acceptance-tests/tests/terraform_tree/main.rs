@@ -23,4 +23,5 @@ mod modules;
 mod page;
 mod parity;
 mod patches;
+mod routers;
 mod tree;

@@ -1,5 +1,6 @@
-# What the environment needs of AWS besides regions, clusters and backups: the key that backups are written with, stores of the
-# observability stack, the way in from the tailnet, and a budget. The DNS zone and the bucket for the state are there before it: terraform/account.
+# What the environment needs of AWS besides regions, clusters and backups: the keys that backups are written and certificates asked
+# for with, stores of the observability stack, the way in from the tailnet, and a budget. The DNS zone and the bucket for the
+# state are there before it: terraform/account.
 
 provider "aws" {
   # Where a module names no region: everything else of the environment says its own.
@@ -23,6 +24,18 @@ module "backup_credentials" {
   provider_region = each.value.provider_region
   bucket          = module.stack[each.key].backup_bucket
   host            = module.stack[each.key].backup_host
+
+  recovery_window_in_days = var.secrets_recovery_days
+}
+
+module "certificate_credentials" {
+  source   = "../../modules/certificate-credentials"
+  for_each = local.regions
+
+  environment     = local.environment
+  region          = each.key
+  provider_region = each.value.provider_region
+  zone            = var.dns_zone
 
   recovery_window_in_days = var.secrets_recovery_days
 }

@@ -19,9 +19,13 @@ output "cluster_settings" {
 }
 
 output "secrets" {
-  description = "Secrets in AWS Secrets Manager by region: keys of FoundationDB's backups, of Loki, Tempo and Thanos."
+  description = "Secrets in AWS Secrets Manager by region: keys of cert-manager, of FoundationDB's backups, of Loki, Tempo and Thanos."
   value = {
-    for name, storage in module.observability : name => merge(storage.secrets, var.backup == null ? {} : { fdb-backup = module.backup_credentials[name].secret })
+    for name, storage in module.observability : name => merge(
+      storage.secrets,
+      { cert-manager = module.certificate_credentials[name].secret },
+      var.backup == null ? {} : { fdb-backup = module.backup_credentials[name].secret },
+    )
   }
 }
 
