@@ -157,7 +157,7 @@ async fn put_an_object(tree: &Tree, bucket: &str) {
 async fn talos_api_ranges(tree: &Tree, environment: &str, region: &str) -> Json {
     let shown: Json = serde_json::from_str(&tree.run(environment, &["show", "-json"]).await.stdout).unwrap();
     let stacks = shown["values"]["root_module"]["child_modules"].as_array().unwrap();
-    let modules = stacks.iter().flat_map(|stack| stack["child_modules"].as_array()).flatten();
+    let modules = stacks.iter().filter_map(|stack| stack["child_modules"].as_array()).flatten();
     let address = format!("module.stack[\"{region}\"].module.cluster");
     let cluster = modules.into_iter().find(|module| module["address"] == json!(address)).unwrap();
     cluster["resources"][0]["values"]["talos_api_allowed_cidrs"].clone()
