@@ -61,7 +61,9 @@ clippy() {
   said=$(make build 2>&1) || { printf '%s\n' "$said"; return 1; }
   ! grep -B 40 -E '^warning: .* generated [0-9]+ warning' <<<"$said"
 }
-RUSTC_WORKSPACE_WRAPPER=$(rustc --print sysroot)/bin/clippy-driver
+# Of the toolchain that cargo takes here; `rustc` on the path may be another.
+rustc=$(rustup which rustc 2>/dev/null || command -v rustc)
+RUSTC_WORKSPACE_WRAPPER=$("$rustc" --print sysroot)/bin/clippy-driver
 [ -x "$RUSTC_WORKSPACE_WRAPPER" ] || { echo 'clippy is not installed: rustup component add clippy' >&2; exit 1; }
 export RUSTC_WORKSPACE_WRAPPER
 
