@@ -178,7 +178,7 @@ $(CILIUM): $(wildcard acceptance-tests/tools/cilium/*) talos/cilium-values.yaml 
 	@scripts/need.sh go
 	@cd acceptance-tests/tools/cilium && $(GO_BUILD) -trimpath -o $(CURDIR)/$(BUILD)/bin/cilium-patch .
 	@chart=$$(cd acceptance-tests/tools/cilium && go mod download -modfile=chart.mod -json github.com/cilium/cilium | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p') && \
-	  kubernetes=$$(awk '/^kubernetes:/ { here = 1 } here && $$1 == "preferred:" { print $$2; exit }' versions.yaml) && \
+	  kubernetes=$$(scripts/preferred.sh kubernetes) && \
 	  $(BUILD)/bin/cilium-patch -chart "$$chart/install/kubernetes/cilium" -values talos/cilium-values.yaml -kubernetes "$$kubernetes" > $@.new
 	@mv $@.new $@
 

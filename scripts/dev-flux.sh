@@ -29,7 +29,7 @@ fi
 
 registry=inferadb-dev-registry
 port=${DEV_REGISTRY_PORT:-5050}
-version=$(awk '/^registry:/ { here = 1 } here && $1 == "preferred:" { print $2; exit }' versions.yaml)
+version=$(scripts/preferred.sh registry)
 # Near the end of the half that the engine gives addresses from, which it does from the start on: whoever joins the network without
 # an address would have to come after thousands of others to get this one. The lower half is the nodes'.
 instance=flux/clusters/dev-local/flux-system/flux-instance.yaml

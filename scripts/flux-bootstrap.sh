@@ -46,7 +46,7 @@ if [ -n "$synced" ] && [ "${synced%/}" != "$folder" ]; then
   exit 1
 fi
 
-operator=$(awk '/^flux_operator:/ { here = 1 } here && $1 == "preferred:" { print $2; exit }' versions.yaml)
+operator=$(scripts/preferred.sh flux_operator)
 echo "Installing flux-operator $operator"
 kubectl apply --server-side --force-conflicts --kustomize "https://github.com/controlplaneio-fluxcd/flux-operator/config/default?ref=$operator"
 in_flux rollout status deployment/flux-operator --timeout 5m

@@ -68,11 +68,11 @@ pub(crate) fn find(tree: &Tree, folder: &str) -> Result<Root> {
             {
                 ignores.push((object.kind().to_owned(), object.name().to_owned(), ignore.to_owned()));
             }
-            let syncs = object.is_flux_kustomization()
-                && artifact(&object, folder).is_some()
-                && object.0["spec"]["path"].as_str().is_some_and(|path| !join_secure(path).is_empty());
-            if syncs && sync.is_none() {
-                let artifact = artifact(&object, folder).unwrap_or_default();
+            if sync.is_none()
+                && object.is_flux_kustomization()
+                && object.0["spec"]["path"].as_str().is_some_and(|path| !join_secure(path).is_empty())
+                && let Some(artifact) = artifact(&object, folder)
+            {
                 sync = Some(Root { kustomization: object, artifact, patches: Value::Null, place, ignore: None });
             }
         }
