@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::envsubst::EnvsubstError;
+use crate::object::Id;
 use crate::yaml::YamlError;
 
 /// Why a command, or the build of one Flux Kustomization, failed.
@@ -17,6 +18,9 @@ pub(crate) enum Error {
     /// A file of the source is no YAML.
     #[error("{path}:{line}: no YAML: {message}", line = .source.line, message = .source.message)]
     Yaml { path: String, source: YamlError },
+    /// A kustomization.yaml names a file or folder that is not there.
+    #[error("{path}:{line}: `{reference}` is not in the source: correct the path, or add what it names")]
+    NoFile { path: String, line: usize, reference: String },
     /// A file of the source is not UTF-8.
     #[error("{0}: not UTF-8")]
     Encoding(String),
@@ -32,6 +36,9 @@ pub(crate) enum Error {
     /// `kustomize build` refused.
     #[error("kustomize build failed: {0}")]
     Kustomize(String),
+    /// The same, with what is to blame.
+    #[error("{path}:{line}: kustomize build failed: {message}")]
+    KustomizeAt { path: String, line: usize, message: String },
     /// The path of a Flux Kustomization is not in its source.
     #[error(
         "the path `{path}` is not in {source_name}: `spec.path` counts from the source's root, and files that `.sourceignore` leaves out are not there"
@@ -45,28 +52,28 @@ pub(crate) enum Error {
     Component(String),
     /// A base that only the network has.
     #[error(
-        "{path}: `{reference}` lies elsewhere, and nothing is fetched here: copy it into the repository, or make it a source of its own"
+        "{path}:{line}: `{reference}` lies elsewhere, and nothing is fetched here: copy it into the repository, or make it a source of its own"
     )]
-    Remote { path: String, reference: String },
+    Remote { path: String, line: usize, reference: String },
     /// An object is none.
     #[error("an object without apiVersion, kind or name: {0}")]
     NotAnObject(String),
     /// Two objects became one by substitution.
     #[error("post build failed for `{object}`: another object has the same kind, namespace and name")]
-    Twice { object: String },
+    Twice { object: Box<Id> },
     /// Substitution failed.
     #[error("post build failed for `{object}`: {source}")]
-    Envsubst { object: String, source: EnvsubstError },
+    Envsubst { object: Box<Id>, source: EnvsubstError },
     /// What substitution made is no YAML.
     #[error(
         "post build failed for `{object}`: what substitution made of it is no YAML: {source}: quote the variable in the manifest, as in `\"${{X}}\"`"
     )]
-    Substituted { object: String, source: YamlError },
+    Substituted { object: Box<Id>, source: YamlError },
     /// A variable's name is none.
     #[error(
         "post build failed for `{object}`: `{name}` is no name of a variable: letters, digits and `_`, not starting with a digit"
     )]
-    VariableName { object: String, name: String },
+    VariableName { object: Box<Id>, name: String },
     /// Nothing produces an object of `substituteFrom`.
     #[error(
         "`substituteFrom` names {kind} `{namespace}/{name}`, which no Kustomization of this cluster produces: correct the name, mark it `optional`, or give its values with `--vars` where it lives only in the cluster"
@@ -74,13 +81,45 @@ pub(crate) enum Error {
     NoVariables { kind: String, namespace: String, name: String },
     /// An encrypted Secret in a Kustomization without decryption.
     #[error("`{0}` is encrypted with SOPS, and its Kustomization has no `spec.decryption`")]
-    Encrypted(String),
+    Encrypted(Box<Id>),
     /// A Kustomization's source is not known.
     #[error("its source {0} is not in this repository, and nothing is fetched here: give its folder with `--source {0}=DIR`")]
     NoSource(String),
     /// Two Kustomizations of one name.
     #[error("{first} and {second} both produce the Kustomization `{id}`")]
     TwoParents { id: String, first: String, second: String },
+}
+
+impl Error {
+    /// The file of a source that is to blame, and the line in it.
+    pub(crate) fn place(&self) -> Option<(&str, usize)> {
+        match self {
+            Error::Yaml { path, source } => Some((path, source.line)),
+            Error::NoFile { path, line, .. } | Error::KustomizeAt { path, line, .. } | Error::Remote { path, line, .. } => {
+                Some((path, *line))
+            }
+            Error::Encoding(path) | Error::Type { path, .. } => Some((path, 1)),
+            _ => None,
+        }
+    }
+
+    /// The same, with the file's path as it is from the repository's root.
+    pub(crate) fn below(mut self, folder: &str) -> Self {
+        match &mut self {
+            Error::Yaml { path, .. }
+            | Error::NoFile { path, .. }
+            | Error::KustomizeAt { path, .. }
+            | Error::Encoding(path)
+            | Error::Type { path, .. }
+            | Error::Remote { path, .. }
+                if !folder.is_empty() =>
+            {
+                *path = format!("{folder}/{path}");
+            }
+            _ => {}
+        }
+        self
+    }
 }
 
 /// The result of what can fail so.

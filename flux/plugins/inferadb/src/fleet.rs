@@ -47,7 +47,9 @@ pub(crate) struct Kustomization {
     /// `NAMESPACE/NAME` of the one that renders it; none for the root.
     pub(crate) parent: Option<String>,
     pub(crate) outcome: Result<Built>,
-    /// Where it stands, for one that does not build.
+    /// The files of the repository that were rendered.
+    pub(crate) files: Vec<String>,
+    /// What is to blame where it does not build.
     pub(crate) place: Option<Place>,
 }
 
@@ -58,8 +60,13 @@ pub(crate) struct Built {
     pub(crate) shadows: Vec<Option<Value>>,
     /// The names of variables that the objects ask for.
     pub(crate) reads: BTreeSet<String>,
-    /// The files of the repository that went into it.
-    pub(crate) files: Vec<String>,
+}
+
+impl Cluster {
+    /// Whether all of it builds: where something does not, what it would have brought is not known.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.kustomizations.iter().all(|one| one.outcome.is_ok())
+    }
 }
 
 impl Kustomization {
@@ -74,7 +81,9 @@ impl Kustomization {
     /// What to say where it does not build: where it stands, and why.
     pub(crate) fn failure(&self) -> Option<String> {
         let error = self.outcome.as_ref().err()?;
-        let place = self.place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line)).unwrap_or_default();
+        // Some errors name their place themselves.
+        let place = self.place.as_ref().filter(|_| error.place().is_none());
+        let place = place.map(|place| format!(" ({}:{})", place.file, place.line)).unwrap_or_default();
         Some(format!("Kustomization {}{place}: {error}", self.id()))
     }
 
@@ -151,7 +160,7 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
     let places = Places::new(input.tree);
     let mut clusters: Vec<Cluster> = states.into_iter().map(State::done).collect();
     for cluster in &mut clusters {
-        let failed = |one: &Kustomization| one.outcome.is_err().then(|| places.of_kustomization(cluster, one, &[]));
+        let failed = |one: &Kustomization| one.outcome.as_ref().err().map(|error| places.of_failure(cluster, one, error));
         let found: Vec<Option<Place>> = cluster.kustomizations.iter().map(failed).collect();
         for (kustomization, place) in cluster.kustomizations.iter_mut().zip(found) {
             kustomization.place = place;
@@ -188,6 +197,7 @@ struct Node {
     object: Object,
     parent: Option<String>,
     step: Step,
+    files: Vec<String>,
 }
 
 struct State {
@@ -207,7 +217,7 @@ impl State {
             state.pool.add(object, None);
         }
         let object = state.patched_root(input)?;
-        state.nodes.push(Node { object, parent: None, step: Step::Found });
+        state.nodes.push(Node { object, parent: None, step: Step::Found, files: Vec::new() });
         Ok(state)
     }
 
@@ -257,9 +267,12 @@ impl State {
         } else {
             return Err(Error::NoSource(source));
         };
-        let mut rendered = input.renderer.render(&tree, &source, &node.object.0["spec"])?;
+        let elsewhere = input.sources.get(&source).map(|folder| folder.display().to_string());
+        let above = elsewhere.as_deref().unwrap_or(&self.root.artifact);
+        let rendered = input.renderer.render(&tree, &source, &node.object.0["spec"]);
+        let mut rendered = rendered.map_err(|error| error.below(above))?;
         // Files of other folders are not the repository's.
-        if input.sources.contains_key(&source) {
+        if elsewhere.is_some() {
             rendered.files.clear();
         } else if !self.root.artifact.is_empty() {
             rendered.files.iter_mut().for_each(|file| *file = format!("{}/{file}", self.root.artifact));
@@ -313,10 +326,11 @@ impl State {
             return;
         };
         let spec = &node.object.0["spec"];
-        let built = rendered.and_then(|rendered| {
+        let built = rendered.and_then(|mut rendered| {
+            node.files = std::mem::take(&mut rendered.files);
             let gather = || variables::gather(spec, node.object.namespace(), &self.pool, given);
             let made = post_build::objects(&rendered, spec, gather)?;
-            Ok(Built { objects: made.objects, shadows: made.shadows, reads: made.reads, files: rendered.files })
+            Ok(Built { objects: made.objects, shadows: made.shadows, reads: made.reads })
         });
         let parent = id(&node.object);
         // Those of another cluster find their children there.
@@ -342,7 +356,7 @@ impl State {
     fn add(&mut self, object: Object, parent: &str) {
         let child = id(&object);
         match self.nodes.iter_mut().find(|node| id(&node.object) == child) {
-            None => self.nodes.push(Node { object, parent: Some(parent.to_owned()), step: Step::Found }),
+            None => self.nodes.push(Node { object, parent: Some(parent.to_owned()), step: Step::Found, files: Vec::new() }),
             // The root's own sync file renders the root.
             Some(node) if node.parent.is_none() => {}
             Some(node) => {
@@ -358,6 +372,7 @@ impl State {
         let finished = self.nodes.into_iter().map(|node| Kustomization {
             object: node.object,
             parent: node.parent,
+            files: node.files,
             place: None,
             outcome: match node.step {
                 Step::Done(outcome) => outcome,

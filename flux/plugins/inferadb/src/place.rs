@@ -7,8 +7,10 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::envsubst::EnvsubstError;
+use crate::error::Error;
 use crate::fleet::{Cluster, Kustomization};
-use crate::object::{KUSTOMIZE, Object};
+use crate::object::{Id, KUSTOMIZE, Object};
 use crate::tree::Tree;
 use crate::yaml::{self, Node};
 
@@ -48,12 +50,12 @@ impl<'t> Places<'t> {
 
     /// Where an object stands that a Kustomization renders, and a field of it.
     pub(crate) fn of(&self, cluster: &Cluster, by: &Kustomization, object: &Object, path: &[Step]) -> Place {
-        let files: &[String] = by.outcome.as_ref().map_or(&[], |built| &built.files);
+        let id = object.id();
         let mut best: Option<(usize, Place)> = None;
-        for file in files {
+        for file in &by.files {
             for document in self.documents(file).iter() {
-                let (score, line) = match fit(document, object) {
-                    0 => (generated(document, object), document.line),
+                let (score, line) = match fit(document, &id) {
+                    0 => (generated(document, &id), document.line),
                     score => (score, line_of(document, path)),
                 };
                 if score > best.as_ref().map_or(0, |(best, _)| *best) {
@@ -66,6 +68,59 @@ impl<'t> Places<'t> {
             None if by.parent.is_some() => self.of_kustomization(cluster, by, &[]),
             None => cluster.place.clone(),
         }
+    }
+
+    /// What is to blame where a Kustomization does not build: a file's line, the object, or a field of the Kustomization.
+    pub(crate) fn of_failure(&self, cluster: &Cluster, kustomization: &Kustomization, error: &Error) -> Place {
+        if let Some((file, line)) = error.place() {
+            return Place { file: file.to_owned(), line };
+        }
+        let own = |path: &str| self.of_kustomization(cluster, kustomization, &steps(path));
+        let written = |object: &Id, part: &str| self.text_of(kustomization, object, part).unwrap_or_else(|| own(""));
+        match error {
+            Error::Envsubst { object, source } => match source {
+                EnvsubstError::Syntax { near, .. } => written(object, near),
+                EnvsubstError::Missing(name) | EnvsubstError::Range(name) | EnvsubstError::Cut(name) => {
+                    written(object, &format!("${{{name}"))
+                }
+            },
+            Error::Substituted { object, .. } | Error::Twice { object } | Error::VariableName { object, .. } => {
+                written(object, "")
+            }
+            Error::Encrypted(object) => written(object, ""),
+            Error::NoPath { .. } => own("spec.path"),
+            Error::NoSource(_) => own("spec.sourceRef.name"),
+            Error::NoVariables { kind, name, .. } => {
+                let items = kustomization.spec()["postBuild"]["substituteFrom"].as_array();
+                let position =
+                    items.and_then(|items| items.iter().position(|one| one["kind"] == **kind && one["name"] == **name));
+                own(&position.map_or_else(String::new, |position| format!("spec.postBuild.substituteFrom.{position}.name")))
+            }
+            _ => own(""),
+        }
+    }
+
+    /// Where a part of an object's text stands: in the file that has it, of those that the object may be written in.
+    fn text_of(&self, by: &Kustomization, object: &Id, part: &str) -> Option<Place> {
+        let mut best: Option<((bool, usize), Place)> = None;
+        for file in &by.files {
+            let documents = self.documents(file);
+            for (position, document) in documents.iter().enumerate() {
+                let fits = fit(document, object);
+                if fits == 0 {
+                    continue;
+                }
+                let text = self.tree.text(file).unwrap_or_default();
+                let length = documents.get(position + 1).map_or(usize::MAX, |next| next.line - document.line);
+                let mut lines = text.lines().skip(document.line - 1).take(length);
+                let found = if part.is_empty() { None } else { lines.position(|line| line.contains(part)) };
+                let score = (found.is_some(), fits);
+                if best.as_ref().is_none_or(|(best, _)| score > *best) {
+                    best = Some((score, Place { file: file.clone(), line: document.line + found.unwrap_or(0) }));
+                }
+            }
+        }
+        best.map(|(_, place)| place)
     }
 
     fn documents(&self, file: &str) -> Rc<Vec<Node>> {
@@ -81,27 +136,27 @@ impl<'t> Places<'t> {
 }
 
 /// How well a document fits an object: not at all, or the better the higher.
-fn fit(document: &Node, object: &Object) -> usize {
+fn fit(document: &Node, object: &Id) -> usize {
     let text = |path: &[&str]| document.at(path).and_then(Node::text).unwrap_or_default();
     let group = text(&["apiVersion"]).split_once('/').map_or("", |(group, _)| group);
-    if text(&["kind"]) != object.kind() || group != object.group() {
+    if text(&["kind"]) != object.kind || group != object.group {
         return 0;
     }
     let name = text(&["metadata", "name"]);
     let namespace = text(&["metadata", "namespace"]);
-    let bonus = usize::from(namespace == object.namespace());
-    if name == object.name() {
+    let bonus = usize::from(namespace == object.namespace);
+    if name == object.name {
         return 8 + bonus;
     }
-    if !name.is_empty() && object.name().contains(name) {
+    if !name.is_empty() && object.name.contains(name) {
         return 6 + bonus;
     }
     if name.contains("${") { 4 + bonus } else { 0 }
 }
 
 /// Whether a kustomization.yaml generates the object.
-fn generated(document: &Node, object: &Object) -> usize {
-    let field = match object.kind() {
+fn generated(document: &Node, object: &Id) -> usize {
+    let field = match object.kind.as_str() {
         "ConfigMap" => "configMapGenerator",
         "Secret" => "secretGenerator",
         _ => return 0,
@@ -111,7 +166,7 @@ fn generated(document: &Node, object: &Object) -> usize {
         return 0;
     }
     let names = document.at(&[field]).map_or(&[] as &[Node], Node::items);
-    let fits = |item: &Node| item.at(&["name"]).and_then(Node::text).is_some_and(|name| object.name().contains(name));
+    let fits = |item: &Node| item.at(&["name"]).and_then(Node::text).is_some_and(|name| object.name.contains(name));
     if names.iter().any(fits) { 2 } else { 0 }
 }
 
@@ -136,6 +191,15 @@ pub(crate) fn steps(path: &str) -> Vec<Step> {
         .filter(|part| !part.is_empty())
         .map(|part| part.parse().map_or_else(|_| Step::Key(part.to_owned()), Step::Item))
         .collect()
+}
+
+/// A path as people write it.
+pub(crate) fn dotted(path: &[Step]) -> String {
+    let part = |step: &Step| match step {
+        Step::Key(key) => key.clone(),
+        Step::Item(position) => position.to_string(),
+    };
+    path.iter().map(part).collect::<Vec<_>>().join(".")
 }
 
 /// Calls for each value in an object, with its path.

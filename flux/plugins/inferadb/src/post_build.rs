@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::envsubst::{self, EnvsubstError};
 use crate::error::{Error, Result};
-use crate::object::{KUSTOMIZE, Object};
+use crate::object::{Id, KUSTOMIZE, Object};
 use crate::render::Rendered;
 use crate::sops;
 use crate::variables::Variables;
@@ -62,7 +62,7 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
             continue;
         }
         let text = text.as_ref().unwrap_or(&rendered.documents[position].text);
-        let id = objects[position].id().to_string();
+        let id = objects[position].id();
         if text.contains('$') {
             reads.extend(envsubst::names(text));
         }
@@ -74,7 +74,7 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
         objects[position] = Object(value);
         let new = &objects[position];
         if objects.iter().filter(|other| is_same(new, other)).count() > 1 {
-            return Err(Error::Twice { object: id });
+            return Err(Error::Twice { object: Box::new(id) });
         }
     }
     let (objects, shadows) = finish(objects, shadows, spec)?;
@@ -104,26 +104,26 @@ pub(crate) fn is_exempt(object: &Object) -> bool {
     object.label(key) == Some("disabled") || object.annotation(key) == Some("disabled")
 }
 
-fn substitute(id: &str, text: &str, value: &Value, variables: &Variables) -> Result<Value> {
+fn substitute(id: &Id, text: &str, value: &Value, variables: &Variables) -> Result<Value> {
     for name in variables.keys() {
         let mut chars = name.chars();
         let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
         if !first || !chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(Error::VariableName { object: id.to_owned(), name: name.clone() });
+            return Err(Error::VariableName { object: Box::new(id.clone()), name: name.clone() });
         }
     }
     let mut new = if text.contains('$') {
         let values = |name: &str| variables.get(name).map(|variable| variable.value.as_str());
-        let text =
-            envsubst::expand(text, &values).map_err(|source: EnvsubstError| Error::Envsubst { object: id.to_owned(), source })?;
-        let node = yaml::parse_one(&text).map_err(|source| Error::Substituted { object: id.to_owned(), source })?;
+        let text = envsubst::expand(text, &values)
+            .map_err(|source: EnvsubstError| Error::Envsubst { object: Box::new(id.clone()), source })?;
+        let node = yaml::parse_one(&text).map_err(|source| Error::Substituted { object: Box::new(id.clone()), source })?;
         node.to_json()
     } else {
         value.clone()
     };
     if !new.is_object() {
         let source = yaml::YamlError { line: 1, message: "it is no mapping any more".to_owned() };
-        return Err(Error::Substituted { object: id.to_owned(), source });
+        return Err(Error::Substituted { object: Box::new(id.clone()), source });
     }
     through_floats(&mut new);
     Ok(new)
@@ -175,7 +175,7 @@ fn finish(objects: Vec<Object>, shadows: Vec<Option<Value>>, spec: &Value) -> Re
     for (object, _) in &mut finished {
         let encrypted = object.kind() == "Secret" && object.api_version() == "v1" && !object.0["sops"].is_null();
         if encrypted && !is_decryption_off(object) {
-            return Err(Error::Encrypted(object.id().to_string()));
+            return Err(Error::Encrypted(Box::new(object.id())));
         }
         if spec["commonMetadata"].is_object() {
             object.set_common_metadata(&spec["commonMetadata"]);

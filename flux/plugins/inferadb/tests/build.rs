@@ -98,7 +98,7 @@ fn an_unknown_variable_fails_its_kustomization_alone() {
     ]);
     let ran = repo.run(&["build"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("one: Kustomization flux-system/bad (clusters/one/all.yaml:1): post build failed for `ConfigMap flux-system/a`: the variable `NOPE` has no value"), "{}", ran.err);
+    assert!(ran.err.contains("one: Kustomization flux-system/bad (bad/a.yaml:4): post build failed for `ConfigMap flux-system/a`: the variable `NOPE` has no value"), "{}", ran.err);
     assert!(ran.out.contains("# one: Kustomization flux-system/good\napiVersion: v1\ndata:\n  x: ${NOPE}\n"), "{}", ran.out);
 }
 
@@ -205,7 +205,7 @@ fn nothing_is_fetched() {
     ]);
     let ran = repo.run(&["build"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.err.contains("apps/kustomization.yaml: `https://example.com/manifests.yaml` lies elsewhere"), "{}", ran.err);
+    assert!(ran.err.contains("apps/kustomization.yaml:1: `https://example.com/manifests.yaml` lies elsewhere"), "{}", ran.err);
 }
 
 #[test]
@@ -334,8 +334,7 @@ fn a_file_that_cannot_be_read_fails_its_cluster_alone() {
     let ran = repo.run(&["build"]);
     assert_eq!(ran.code, 1);
     assert!(
-        ran.err
-            .starts_with("error: bad: Kustomization flux-system/flux-system (clusters/bad:1): clusters/bad/a.yaml:2: no YAML: "),
+        ran.err.starts_with("error: bad: Kustomization flux-system/flux-system: clusters/bad/a.yaml:2: no YAML: "),
         "{}",
         ran.err
     );

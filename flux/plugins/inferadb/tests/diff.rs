@@ -91,7 +91,7 @@ fn what_a_failing_side_would_make_is_withheld_and_no_deletion() {
     );
     assert!(
         ran.err.starts_with(
-            "error: one: after the change: Kustomization flux-system/data (clusters/one/all.yaml:9): kustomize build failed: accumulating resources"
+            "error: one: after the change: Kustomization flux-system/data: data/kustomization.yaml:1: `nowhere.yaml` is not in the source"
         ),
         "{}",
         ran.err

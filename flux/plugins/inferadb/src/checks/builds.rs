@@ -9,8 +9,10 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
         let graph = Graph::new(cluster);
         for kustomization in &cluster.kustomizations {
             if let Err(error) = &kustomization.outcome {
-                let place = gatherer.context.places.of_kustomization(cluster, kustomization, &[]);
-                gatherer.add_at("build", cluster, place, &kustomization.object, error.to_string());
+                let place = gatherer.context.places.of_failure(cluster, kustomization, error);
+                let message = error.to_string();
+                let message = message.strip_prefix(&format!("{}:{}: ", place.file, place.line)).unwrap_or(&message).to_owned();
+                gatherer.add_at("build", cluster, place, &kustomization.object, message);
             }
         }
         let mut add = |rule, id: &str, path: &[Step], message: String| {
@@ -26,7 +28,7 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
                 }
             }
         };
-        for (id, after) in graph.missing() {
+        for (id, after) in graph.missing().into_iter().filter(|_| cluster.is_whole()) {
             let position =
                 graph.nodes.iter().find(|node| node.id == id).and_then(|node| node.after.iter().position(|one| one == after));
             let path = steps(&format!("spec.dependsOn.{}", position.unwrap_or(0)));

@@ -11,7 +11,7 @@ use super::{Gatherer, objects, schema};
 use crate::error::{Error, Result};
 use crate::fleet::Cluster;
 use crate::object::Object;
-use crate::place::{Step, steps};
+use crate::place::{Step, dotted, steps};
 use crate::yaml;
 
 /// Charts on this machine: folders with `values.yaml`, and perhaps `values.schema.json`.
@@ -112,10 +112,10 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
                 .collect();
             wrong.sort();
             for (path, message) in wrong {
-                let path = path.trim_start_matches('/').replace('/', ".");
-                let field = if path.is_empty() { "the values".to_owned() } else { format!("`{path}`") };
+                let path = schema::of_pointer(&path);
+                let field = if path.is_empty() { "the values".to_owned() } else { format!("`{}`", dotted(&path)) };
                 let message = format!("{field} of the chart {name} {version}: {message}");
-                gatherer.add("chart-schema", (cluster, by, object), &steps(&format!("spec.values.{path}")), message);
+                gatherer.add("chart-schema", (cluster, by, object), &[steps("spec.values"), path].concat(), message);
             }
         }
     }
@@ -206,15 +206,6 @@ impl Chart {
             comment.trim_start_matches(['#', ' ', '-']).strip_prefix(key).is_some_and(|rest| rest.starts_with(':'))
         })
     }
-}
-
-/// A path as people write it.
-fn dotted(path: &[Step]) -> String {
-    let part = |step: &Step| match step {
-        Step::Key(key) => key.clone(),
-        Step::Item(position) => position.to_string(),
-    };
-    path.iter().map(part).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

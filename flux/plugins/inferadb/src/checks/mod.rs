@@ -80,6 +80,8 @@ pub(crate) struct Findings {
     pub(crate) without_chart: BTreeMap<String, usize>,
     /// How many objects were looked at.
     pub(crate) objects: usize,
+    /// Clusters in which something does not build: what it would have brought is not missed.
+    pub(crate) partial: Vec<String>,
 }
 
 /// What checks look at.
@@ -138,11 +140,13 @@ pub(crate) fn run(context: &Context<'_>) -> Findings {
     charts::check(&mut gatherer);
     schema::check(&mut gatherer);
     waivers::check(&mut gatherer);
-    let mut all = gatherer.findings;
+    let mut all = std::mem::take(&mut gatherer.findings);
     all.sort_by(|one, other| (&one.place, one.rule, &one.message).cmp(&(&other.place, other.rule, &other.message)));
     let (waived, found) = all.into_iter().partition(|finding| finding.waived.is_some());
     let objects = context.clusters.iter().flat_map(|cluster| &cluster.kustomizations).map(|one| one.objects().len()).sum();
-    Findings { found, waived, without_schema: gatherer.without_schema, without_chart: gatherer.without_chart, objects }
+    let partial = context.clusters.iter().filter(|cluster| !cluster.is_whole()).map(|cluster| cluster.name.clone()).collect();
+    let Gatherer { without_schema, without_chart, .. } = gatherer;
+    Findings { found, waived, without_schema, without_chart, objects, partial }
 }
 
 /// All objects of a cluster with what renders them; those that Flux itself starts from have nothing that does.

@@ -49,7 +49,8 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
                 let message = format!("`{}` is old: write it as `{next}`", object.api_version());
                 gatherer.add("deprecated-api", (cluster, by, object), &steps("apiVersion"), message);
             }
-            if object.is("", "Namespace") && !guarded.contains(object.name()) && !guarded.contains(EVERYWHERE) {
+            let is_open = !guarded.contains(object.name()) && !guarded.contains(EVERYWHERE);
+            if object.is("", "Namespace") && is_open && cluster.is_whole() {
                 let message =
                     "no NetworkPolicy denies what is not allowed in it: add one that selects all pods and allows nothing"
                         .to_owned();

@@ -21,7 +21,7 @@ struct Reference {
 }
 
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
-    for cluster in gatherer.context.clusters {
+    for cluster in gatherer.context.clusters.iter().filter(|cluster| cluster.is_whole()) {
         let known = known(cluster, gatherer.context.given);
         for (by, object) in objects(cluster) {
             for reference in references(object) {
@@ -84,6 +84,13 @@ fn references(object: &Object) -> Vec<Reference> {
         ("", "PersistentVolumeClaim") => {
             found.one("storage-class", "storage.k8s.io", "StorageClass", "", "spec.storageClassName");
         }
+        ("apps", "StatefulSet") => {
+            let claims = object.0["spec"]["volumeClaimTemplates"].as_array().map_or(0, Vec::len);
+            for position in 0..claims {
+                let path = format!("spec.volumeClaimTemplates.{position}.spec.storageClassName");
+                found.one("storage-class", "storage.k8s.io", "StorageClass", "", &path);
+            }
+        }
         _ => {}
     }
     if let Some(path) = pod_path(object) {
@@ -109,7 +116,10 @@ struct Finder<'o> {
 
 impl Finder<'_> {
     fn at(&self, path: &str) -> &Value {
-        path.split('.').fold(&self.object.0, |value, key| &value[key])
+        steps(path).iter().fold(&self.object.0, |value, step| match step {
+            Step::Key(key) => &value[key.as_str()],
+            Step::Item(position) => &value[*position],
+        })
     }
 
     fn push(&mut self, rule: &'static str, (group, kind): (&str, &str), namespace: &str, name: &Value, path: Vec<Step>) {

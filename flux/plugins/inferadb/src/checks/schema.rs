@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::{Gatherer, objects};
 use crate::error::{Error, Result};
+use crate::fleet::{Cluster, Kustomization};
 use crate::object::Object;
-use crate::place::steps;
+use crate::place::{Step, dotted};
 
 /// JSON schemas on this machine, at locations as kubeconform names them.
 pub(crate) struct Schemas {
@@ -91,10 +92,40 @@ pub(super) fn read(path: &Path) -> Result<Validator> {
     jsonschema::validator_for(&schema).map_err(|error| broken(error.to_string()))
 }
 
+/// Mappings from text to text, in every object, where `null` is an empty one. Schemas of custom resources leave them open, and the API server does not.
+const METADATA: [&str; 2] = ["annotations", "labels"];
+
+fn metadata(gatherer: &mut Gatherer<'_>, at: (&Cluster, &Kustomization, &Object)) {
+    for field in METADATA {
+        let value = &at.2.0["metadata"][field];
+        let path = [Step::Key("metadata".to_owned()), Step::Key(field.to_owned())];
+        if !value.is_null() && !value.is_object() {
+            gatherer.add("schema", at, &path, format!("`metadata.{field}` is no mapping"));
+        }
+        for (key, value) in value.as_object().into_iter().flatten().filter(|(_, value)| !value.is_string() && !value.is_null()) {
+            let path = [&path[..], &[Step::Key(key.clone())]].concat();
+            let kind = match value {
+                Value::Bool(_) => "a boolean",
+                Value::Number(_) => "a number",
+                _ => "no scalar",
+            };
+            let message = format!("`metadata.{field}` has {kind} as `{key}`, where a text belongs: quote it, a variable too");
+            gatherer.add("schema", at, &path, message);
+        }
+    }
+}
+
+/// A JSON pointer as steps. Numbers count as items of a list, which mappings here have no keys like.
+pub(super) fn of_pointer(pointer: &str) -> Vec<Step> {
+    let parts = pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~"));
+    parts.map(|part| part.parse().map_or_else(|_| Step::Key(part.clone()), Step::Item)).collect()
+}
+
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
     let Some(schemas) = gatherer.context.schemas else { return };
     for cluster in gatherer.context.clusters {
         for (by, object) in objects(cluster) {
+            metadata(gatherer, (cluster, by, object));
             let validator = match schemas.of(object) {
                 Ok(Some(validator)) => validator,
                 Ok(None) => {
@@ -115,12 +146,14 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
                 .iter_errors(&object.0)
                 // Values may be secret: what is wrong is said without them.
                 .map(|error| (error.instance_path().to_string(), error.masked().to_string()))
+                // Said for all kinds.
+                .filter(|(path, _)| !METADATA.iter().any(|known| path.starts_with(&format!("/metadata/{known}"))))
                 .collect();
             wrong.sort();
-            for (path, message) in wrong {
-                let path = path.trim_start_matches('/').replace('/', ".");
-                let field = if path.is_empty() { "the object".to_owned() } else { format!("`{path}`") };
-                gatherer.add("schema", (cluster, by, object), &steps(&path), format!("{field}: {message}"));
+            for (pointer, message) in wrong {
+                let path = of_pointer(&pointer);
+                let field = if path.is_empty() { "the object".to_owned() } else { format!("`{}`", dotted(&path)) };
+                gatherer.add("schema", (cluster, by, object), &path, format!("{field}: {message}"));
             }
         }
     }

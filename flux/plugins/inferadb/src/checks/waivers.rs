@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Gatherer, RULES, objects};
+use crate::fleet::Cluster;
 use crate::object::Object;
 use crate::place::Step;
 
@@ -23,6 +24,8 @@ impl Waivers {
 
 /// Waivers of nothing: of a rule that is none, without a reason, or of what is not wrong in any cluster.
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
+    // What was not judged may be wrong all the same.
+    let all_judged = gatherer.context.all_clusters && gatherer.context.clusters.iter().all(Cluster::is_whole);
     for cluster in gatherer.context.clusters {
         for (by, object) in objects(cluster) {
             for (key, value) in object.0["metadata"]["annotations"].as_object().into_iter().flatten() {
@@ -32,7 +35,7 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
                     format!("there is no rule `{rule}`: `flux inferadb validate --rules` lists them")
                 } else if value.as_str().is_none_or(|reason| reason.trim().is_empty()) {
                     format!("the waiver of `{rule}` has no reason: say in the annotation why it holds")
-                } else if !used {
+                } else if !used && all_judged {
                     format!("the waiver of `{rule}` waives nothing any more: take it out")
                 } else {
                     continue;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::explain::line_naming;
 use super::generate::{FILE_NAMES, Generated};
 use crate::error::{Error, Result};
 use crate::sops;
@@ -16,11 +17,14 @@ pub(crate) struct Closure {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// Files of transformers and generators refer to others in ways of their own: then everything counts.
     pub(crate) needs_all: bool,
+    /// References that lead nowhere, each with the file that it stands in.
+    pub(crate) missing: Vec<(String, String)>,
 }
 
 /// Follows a generated kustomization.yaml. With `decrypts`, what SOPS encrypted is replaced by placeholders.
 pub(crate) fn closure(tree: &Tree, folder: &str, generated: &Generated, decrypts: bool) -> Result<Closure> {
-    let mut walk = Walk { tree, decrypts, files: BTreeMap::new(), folders: BTreeSet::new(), needs_all: false };
+    let mut walk =
+        Walk { tree, decrypts, files: BTreeMap::new(), folders: BTreeSet::new(), needs_all: false, missing: Vec::new() };
     walk.folders.insert(folder.to_owned());
     walk.kustomization(folder, &generated.path, &generated.content)?;
     // A second one is kustomize's to refuse.
@@ -29,7 +33,7 @@ pub(crate) fn closure(tree: &Tree, folder: &str, generated: &Generated, decrypts
     }
     let content = Value::Object(generated.content.clone()).to_string();
     walk.files.insert(generated.path.clone(), content.into_bytes());
-    Ok(Closure { files: walk.files, needs_all: walk.needs_all })
+    Ok(Closure { files: walk.files, needs_all: walk.needs_all, missing: walk.missing })
 }
 
 struct Walk<'t> {
@@ -38,6 +42,7 @@ struct Walk<'t> {
     files: BTreeMap<String, Vec<u8>>,
     folders: BTreeSet<String>,
     needs_all: bool,
+    missing: Vec<(String, String)>,
 }
 
 impl Walk<'_> {
@@ -75,28 +80,28 @@ impl Walk<'_> {
         self.needs_all |= content.keys().any(|key| key.starts_with("helm"));
         for field in ["crds", "configurations", "patchesStrategicMerge"] {
             for reference in texts(content.get(field)) {
-                self.file(folder, reference, None)?;
+                self.file(folder, path, reference, None)?;
             }
         }
         for field in ["patches", "patchesJson6902", "replacements"] {
             for item in items(content.get(field)) {
                 if let Some(reference) = item["path"].as_str() {
                     let format = (field == "patches").then(|| sops::Format::of_path(reference));
-                    self.file(folder, reference, format)?;
+                    self.file(folder, path, reference, format)?;
                 }
             }
         }
         if let Some(reference) = content.get("openapi").and_then(|openapi| openapi["path"].as_str()) {
-            self.file(folder, reference, None)?;
+            self.file(folder, path, reference, None)?;
         }
         for (field, is_secret) in [("configMapGenerator", false), ("secretGenerator", true)] {
             for item in items(content.get(field)) {
                 for reference in texts(Some(&item["files"])) {
                     let (key, file) = reference.split_once('=').unwrap_or((reference, reference));
-                    self.file(folder, file, is_secret.then(|| sops::Format::of_path(key)))?;
+                    self.file(folder, path, file, is_secret.then(|| sops::Format::of_path(key)))?;
                 }
                 for reference in texts(Some(&item["envs"])).chain(item["env"].as_str()) {
-                    self.file(folder, reference, is_secret.then(|| sops::Format::of_env(reference)))?;
+                    self.file(folder, path, reference, is_secret.then(|| sops::Format::of_env(reference)))?;
                 }
             }
         }
@@ -107,22 +112,23 @@ impl Walk<'_> {
     fn refer(&mut self, folder: &str, path: &str, reference: &str) -> Result<()> {
         if let Some(target) = join(folder, reference) {
             if self.tree.has_file(&target) {
-                return self.file(folder, reference, None);
+                return self.file(folder, path, reference, None);
             }
             if self.tree.has_folder(&target) {
                 return self.folder(&target);
             }
         }
         if is_remote(reference) {
-            return Err(Error::Remote { path: path.to_owned(), reference: reference.to_owned() });
+            let line = line_naming(self.tree, path, reference).unwrap_or(1);
+            return Err(Error::Remote { path: path.to_owned(), line, reference: reference.to_owned() });
         }
+        self.missing.push((path.to_owned(), reference.to_owned()));
         Ok(())
     }
 
-    fn file(&mut self, folder: &str, reference: &str, format: Option<sops::Format>) -> Result<()> {
-        if let Some(path) = join(folder, reference)
-            && self.tree.has_file(&path)
-        {
+    fn file(&mut self, folder: &str, from: &str, reference: &str, format: Option<sops::Format>) -> Result<()> {
+        let path = join(folder, reference).filter(|path| self.tree.has_file(path));
+        if let Some(path) = path {
             let bytes = self.tree.bytes(&path)?;
             let plain = format.filter(|_| self.decrypts).and_then(|format| sops::file(&bytes, format));
             // A file that was decrypted for one reader is decrypted for all.
@@ -130,6 +136,8 @@ impl Walk<'_> {
                 Some(plain) => self.files.insert(path, plain),
                 None => self.files.insert(path.clone(), self.files.get(&path).cloned().unwrap_or(bytes)),
             };
+        } else {
+            self.missing.push((from.to_owned(), reference.to_owned()));
         }
         Ok(())
     }

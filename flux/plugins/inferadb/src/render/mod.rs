@@ -3,6 +3,7 @@
 
 mod cache;
 mod closure;
+mod explain;
 mod fields;
 mod generate;
 mod kustomize;
@@ -67,6 +68,7 @@ impl Renderer {
         if closure.needs_all {
             add_all(tree, &mut closure)?;
         }
+        let own: Vec<String> = closure.files.keys().cloned().collect();
         let documents = match self.build(&folder, &closure) {
             // A reference that was not followed: with all files, kustomize finds it, or says what is missing.
             Err(Error::Kustomize(message)) if !closure.needs_all && is_missing(&message) => {
@@ -74,7 +76,11 @@ impl Renderer {
                 self.build(&folder, &closure)
             }
             result => result,
-        }?;
+        };
+        let documents = documents.map_err(|error| match error {
+            Error::Kustomize(message) => explain::explain(tree, &own, &closure.missing, &message),
+            error => error,
+        })?;
         let files = closure.files.into_keys().collect();
         Ok(Rendered { documents, files })
     }

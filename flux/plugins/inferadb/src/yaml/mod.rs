@@ -6,7 +6,7 @@ mod parse;
 mod scalar;
 
 pub(crate) use emit::emit;
-pub(crate) use parse::{YamlError, parse, parse_one};
+pub(crate) use parse::{YamlError, parse, parse_one, repeated_key};
 pub(crate) use scalar::from_float;
 
 use serde_json::{Map, Number, Value};

@@ -23,13 +23,23 @@ pub(crate) struct YamlError {
 
 /// Parses a stream of documents. Empty documents are left out.
 pub(crate) fn parse(text: &str) -> Result<Vec<Node>, YamlError> {
+    Ok(read(text)?.0)
+}
+
+/// The line of the first key that stands a second time in its mapping, which `parse` takes and kustomize does not.
+pub(crate) fn repeated_key(text: &str) -> Option<usize> {
+    read(text).ok()?.1
+}
+
+fn read(text: &str) -> Result<(Vec<Node>, Option<usize>), YamlError> {
     let mut options = Options::default();
     options.set_emit_comments(false);
-    let mut reader = Reader { events: Parser::new_from_str_with_options(text, options), anchors: HashMap::new(), nodes: 0 };
+    let mut reader =
+        Reader { events: Parser::new_from_str_with_options(text, options), anchors: HashMap::new(), nodes: 0, repeated: None };
     let mut documents = Vec::new();
     loop {
         match reader.next()? {
-            (Event::StreamEnd, _) => return Ok(documents),
+            (Event::StreamEnd, _) => return Ok((documents, reader.repeated)),
             (Event::DocumentStart(..), _) => {
                 let (event, span) = reader.next()?;
                 let document = reader.node(event, &span, 0)?;
@@ -52,6 +62,8 @@ struct Reader<E> {
     events: E,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    /// The line of the first key that stands a second time in its mapping.
+    repeated: Option<usize>,
 }
 
 fn error(line: usize, message: impl Into<String>) -> YamlError {
@@ -147,7 +159,10 @@ impl<'t, E: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Reader<E> {
             }
             // The later one counts, in the place of the first: so Go does it where it is not strict.
             match entries.iter_mut().find(|entry| entry.key == text) {
-                Some(entry) => *entry = Entry { key: text, line, value },
+                Some(entry) => {
+                    self.repeated.get_or_insert(line);
+                    *entry = Entry { key: text, line, value };
+                }
                 None => entries.push(Entry { key: text, line, value }),
             }
         }

@@ -69,6 +69,10 @@ pub(super) fn summary(findings: &Findings, has_schemas: bool) -> String {
         let charts: Vec<&str> = findings.without_chart.keys().map(String::as_str).collect();
         let _ = write!(out, "; charts that are not at hand: {}", charts.join(", "));
     }
+    if !findings.partial.is_empty() {
+        let clusters = findings.partial.join(", ");
+        let _ = write!(out, "; something does not build in {clusters}, so what objects name is not looked for there");
+    }
     out
 }
 
