@@ -12,7 +12,7 @@ use crate::complete;
 use crate::error::{Error, Result};
 use crate::fleet::{self, Cluster, Input};
 use crate::render::{Cache, Kustomize, Renderer};
-use crate::tree::{self, Tree};
+use crate::tree::Tree;
 use crate::variables::Given;
 
 /// Exit codes: nothing to report; something was found; the command could not do what it was asked.
@@ -80,8 +80,9 @@ impl Shared {
         if self.repo.is_some() {
             return Ok(here);
         }
-        let top = tree::output(tree::git(&here).args(["rev-parse", "--show-toplevel"]));
-        Ok(top.map_or(here, |top| PathBuf::from(String::from_utf8_lossy(&top).trim_end())))
+        // A file where it is a work tree of another checkout, or a submodule.
+        let top = here.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+        Ok(top.unwrap_or(here))
     }
 
     /// The kustomize named on the command line.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::object::Object;
-use crate::parallel::in_parallel;
+use crate::parallel::{in_parallel, on_each};
 use crate::place::{Place, Places};
 use crate::post_build;
 use crate::progress::Progress;
@@ -153,9 +153,7 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
         for ((cluster, position), rendered) in jobs.into_iter().zip(rendered) {
             states[cluster].nodes[position].step = Step::Rendered(rendered);
         }
-        for state in &mut states {
-            state.finish_what_can_be(input.given);
-        }
+        on_each(&mut states, |state| state.finish_what_can_be(input.given));
     }
     let places = Places::new(input.tree);
     let mut clusters: Vec<Cluster> = states.into_iter().map(State::done).collect();

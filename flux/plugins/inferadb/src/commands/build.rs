@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::{Data, FOUND, Shared, print, tell};
 use crate::error::Result;
 use crate::fleet::{Cluster, Kustomization};
+use crate::parallel::in_parallel;
 use crate::tree::Tree;
 use crate::yaml;
 
@@ -48,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         }
     }
     print(&match options.output {
-        Data::Yaml => clusters.iter().map(as_yaml).collect(),
+        Data::Yaml => in_parallel(&clusters, as_yaml).concat(),
         Data::Json => format!("{:#}\n", json!({"clusters": clusters.iter().map(as_json).collect::<Vec<_>>()})),
     });
     Ok(if failed > 0 { FOUND } else { 0 })

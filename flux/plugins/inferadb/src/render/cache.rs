@@ -46,9 +46,10 @@ impl Cache {
     /// Drops the oldest entries where there are too many.
     pub(crate) fn trim(&self) {
         let Some(entries) = self.0.as_ref().and_then(|folder| std::fs::read_dir(folder).ok()) else { return };
-        let mut entries: Vec<_> =
-            entries.flatten().filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+        let entries: Vec<_> = entries.flatten().collect();
         if entries.len() > MOST_ENTRIES {
+            let modified = |entry: &std::fs::DirEntry| entry.metadata().ok()?.modified().ok();
+            let mut entries: Vec<_> = entries.iter().filter_map(|entry| Some((modified(entry)?, entry.path()))).collect();
             entries.sort();
             for (_, path) in &entries[..entries.len() - MOST_ENTRIES / 2] {
                 let _ = std::fs::remove_file(path);
