@@ -13,7 +13,7 @@ fn settings(cluster: &str) -> serde_json::Map<String, Json> {
 #[test]
 fn the_clusters_of_all_environments_are_there() {
     for cluster in NEEDED {
-        assert!(clusters().iter().any(|name| name == cluster), "{cluster}");
+        assert!(clusters().any(|name| name == cluster), "{cluster}");
     }
 }
 
@@ -60,7 +60,7 @@ fn the_settings_are_those_that_terraform_tells() {
     let rows: Vec<_> = rows.skip(1).collect();
     let mut named: Vec<_> = head[1..].to_vec();
     named.sort_unstable();
-    assert_eq!(named, clusters());
+    assert_eq!(named, clusters().collect::<Vec<_>>());
     for (column, cluster) in head.iter().enumerate().skip(1) {
         let told: serde_json::Map<String, Json> = rows
             .iter()

@@ -14,14 +14,15 @@ use serde_json::Value as Json;
 pub(crate) const NEEDED: [&str; 5] = ["dev-local", "prod-nyc1", "prod-sfo1", "staging-nyc1", "staging-sfo1"];
 
 /// The folders under `flux/clusters`, by name.
-pub(crate) fn clusters() -> &'static [String] {
+pub(crate) fn clusters() -> impl Iterator<Item = &'static str> {
     static CLUSTERS: OnceLock<Vec<String>> = OnceLock::new();
-    CLUSTERS.get_or_init(|| {
+    let found = CLUSTERS.get_or_init(|| {
         let entries = fs::read_dir(repository().join("flux/clusters")).unwrap();
         let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
-    })
+    });
+    found.iter().map(String::as_str)
 }
 
 /// An object that some Flux Kustomization of a cluster makes.
