@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong")]
 
+#[path = "support/regions.rs"]
+mod regions;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,13 +16,14 @@ use support::{Ran, Repo};
 
 const LONDON: [&str; 5] = ["new-region", "lon1", "--provider=aws", "--env=staging", "--cidr=10.50.0.0/16"];
 
-/// The tree, in a repository of its own.
+/// The tree with its first regions, in a repository of its own.
 fn tree() -> Repo {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let repo = Repo::new(&[]);
     for folder in ["flux", "terraform", "talos", "docs", "versions.yaml"] {
         copy(&root.join(folder), &repo, folder);
     }
+    regions::keep_the_first(repo.path());
     repo.commit();
     repo
 }
