@@ -34,10 +34,10 @@ export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 export KUSTOMIZE_CLI             := $(CURDIR)/$(KUSTOMIZE)
 export FLUX_ORACLE_CLI           := $(CURDIR)/$(FLUX_ORACLE)
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux docs docs-check module-docs cilium cloud-schemas mirror tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux plugin-release docs docs-check module-docs cilium cloud-schemas mirror tools tofu need-quickstart clean
 
 help: ## Lists the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 quickstart: need-quickstart ## From nothing to a healthy cluster and back, against a cloud on this machine (KEEP=1: leave it standing)
 	@echo "Building the provider and the sandbox: some minutes the first time, and AWS' SDK is most of it"
@@ -100,6 +100,15 @@ flux: $(KUSTOMIZE) ## Builds the flux/ tree of all clusters and validates it
 	@scripts/need.sh rust
 	cargo build --locked --workspace --bins
 	target/debug/flux-inferadb validate --kustomize $(KUSTOMIZE_CLI) --vars flux/bootstrap.yaml --waived
+
+plugin-release: ## Packs the Flux plugin of this machine for a release: archive, checksums and manifest, into .build/release
+	@scripts/need.sh rust
+	cargo build --locked --release -p flux-inferadb
+	@rm -rf $(BUILD)/release
+	@case $$(uname -s) in Darwin) system=darwin ;; *) system=linux ;; esac; \
+	  case $$(uname -m) in arm64 | aarch64) processor=arm64 ;; *) processor=amd64 ;; esac; \
+	  version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1); \
+	  scripts/release-plugin.sh "v$$version" $(BUILD)/release "$${system}_$$processor=target/release/flux-inferadb"
 
 docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
 	@scripts/need.sh rust terraform

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::tree::{CLUSTERS, Made, files, made};
+use crate::tree::{Made, clusters, files, made};
 
 /// The pod template of what runs pods.
 fn template(object: &Json) -> Option<&Json> {
@@ -91,7 +91,7 @@ fn our_own_images_are_moved_by_a_policy_that_is_there() {
 #[test]
 fn what_a_cluster_cannot_be_without_is_not_pruned() {
     let Some(made) = made("what_a_cluster_cannot_be_without_is_not_pruned") else { return };
-    for cluster in CLUSTERS {
+    for cluster in clusters() {
         let mut kept = BTreeSet::new();
         for it in made.iter().filter(|it| it.cluster == cluster) {
             let disabled = it.object["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"] == "disabled";
@@ -117,7 +117,7 @@ fn what_a_cluster_cannot_be_without_is_not_pruned() {
 #[test]
 fn an_engine_whose_store_is_its_memory_runs_once() {
     let Some(made) = made("an_engine_whose_store_is_its_memory_runs_once") else { return };
-    for cluster in CLUSTERS {
+    for cluster in clusters() {
         let of = |kind: &str| -> Vec<&Made> { made.iter().filter(|it| it.cluster == cluster && it.kind() == kind).collect() };
         let in_memory = of("ConfigMap").iter().any(|it| it.object["data"]["INFERADB__ENGINE__STORAGE"] == "memory");
         let scaled =

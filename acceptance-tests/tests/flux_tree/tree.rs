@@ -10,8 +10,20 @@ use std::sync::OnceLock;
 use acceptance_tests::terraform::tool::repository;
 use serde_json::Value as Json;
 
-/// The folders under `flux/clusters`.
-pub(crate) const CLUSTERS: [&str; 5] = ["dev-local", "prod-nyc1", "prod-sfo1", "staging-nyc1", "staging-sfo1"];
+/// The clusters that there have to be; `flux inferadb new-region` adds others.
+pub(crate) const NEEDED: [&str; 5] = ["dev-local", "prod-nyc1", "prod-sfo1", "staging-nyc1", "staging-sfo1"];
+
+/// The folders under `flux/clusters`, by name.
+pub(crate) fn clusters() -> impl Iterator<Item = &'static str> {
+    static CLUSTERS: OnceLock<Vec<String>> = OnceLock::new();
+    let found = CLUSTERS.get_or_init(|| {
+        let entries = fs::read_dir(repository().join("flux/clusters")).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    });
+    found.iter().map(String::as_str)
+}
 
 /// An object that some Flux Kustomization of a cluster makes.
 pub(crate) struct Made {
@@ -73,7 +85,7 @@ pub(crate) fn made(test: &str) -> Option<&'static [Made]> {
 }
 
 fn build(program: &Path) -> Vec<Made> {
-    let built = Command::new(program).args(["walk", "-objects"]).arg(repository()).args(CLUSTERS).output().unwrap();
+    let built = Command::new(program).args(["walk", "-objects"]).arg(repository()).args(clusters()).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let made = |line: &str| {
         let mut line: Json = serde_json::from_str(line).unwrap();

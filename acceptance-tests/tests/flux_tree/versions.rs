@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::tree::{CLUSTERS, read, yaml};
+use crate::tree::{clusters, read, yaml};
 
 /// What runs together in one environment.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ fn of_cluster(cluster: &str) -> Together {
 #[test]
 fn the_versions_of_each_cluster_fit_each_other() {
     let versions = yaml("versions.yaml");
-    for cluster in CLUSTERS {
+    for cluster in clusters() {
         assert_eq!(misfits(&of_cluster(cluster), &versions), Vec::<String>::new(), "{cluster}");
     }
 }
@@ -99,7 +99,7 @@ fn each_version_outside_of_anothers_range_is_found() {
 fn the_tree_uses_the_preferred_versions() {
     let versions = yaml("versions.yaml");
     let preferred = |what: &str| versions[what]["preferred"].as_str().unwrap().trim_start_matches('v').to_owned();
-    for cluster in CLUSTERS {
+    for cluster in clusters() {
         let it = of_cluster(cluster);
         assert_eq!(it.flux, preferred("flux"), "{cluster}");
         assert_eq!(it.cilium, preferred("cilium"), "{cluster}");

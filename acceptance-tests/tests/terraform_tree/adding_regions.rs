@@ -1,6 +1,8 @@
 //! `docs/adding-regions.md`, done as it says.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use acceptance_tests::terraform::tool::repository;
 use acceptance_tests::terraform::workspace::Install;
@@ -9,42 +11,70 @@ use ipnet::Ipv4Net;
 use tokio::process::Command;
 
 use crate::account::in_an_account;
+use crate::environments::told_on_aws;
 use crate::page::{bare, blocks, commands, table};
-use crate::tree::read;
+use crate::regions;
+use crate::tree::{copy, files, folders, read};
 
 const STAGING: &str = "environments/staging";
 
-/// Sets the default of a variable that has none.
-fn set_default(text: &str, variable: &str, default: &str) -> String {
-    let start = text.find(&format!("variable \"{variable}\" {{")).unwrap_or_else(|| panic!("no variable `{variable}`"));
-    let (before, after) = text.split_at(start);
-    assert!(after.contains("default     = null"), "`{variable}` is set already");
-    format!("{before}{}", after.replacen("default     = null", &format!("default     = {default}"), 1))
+/// The plugin that was built beside the running program.
+fn plugin() -> PathBuf {
+    let running = std::env::current_exe().unwrap();
+    let built = running.ancestors().skip(1).take(2).map(|folder| folder.join("flux-inferadb")).find(|program| program.is_file());
+    built.unwrap_or_else(|| panic!("no flux-inferadb beside {}: `cargo build --workspace --bins`", running.display()))
+}
+
+/// What a cluster of the GitOps tree is told.
+fn settings_in(file: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(file).unwrap();
+    let map: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    serde_json::from_value(map["data"].clone()).unwrap()
 }
 
 async fn a_region_is_added(kind: Kind) {
     let page = read("docs/adding-regions.md");
     let (tree, _cloud) = in_an_account(kind, Install::Mirror).await;
+    for folder in ["flux/clusters", "docs"] {
+        copy(&repository().join(folder), &tree.path().join(folder));
+    }
+    regions::keep_the_first(&tree.path());
+    let before = fs::read_to_string(tree.path().join("terraform/environments/staging/regions.tf")).unwrap();
     let commands = commands(&page);
     // A key is asked for, and put into AWS: there is neither here.
-    let [copy, _read, put, init, apply, output, back, remove] = commands.as_slice() else {
+    let [new, _read, put, init, apply, output, back, remove] = commands.as_slice() else {
         panic!("the page has other commands: {commands:#?}")
     };
     let named = read("terraform/environments/staging/terraform.tfvars");
     let named = named.split_once("auth_key_parameter = \"").unwrap().1.split('"').next().unwrap();
     assert!(put.contains(&format!("--region eu-west-2 --name {named} ")), "{put}");
 
-    let in_a_shell = async |command: &str| {
-        let done = Command::new("sh").args(["-c", command]).current_dir(tree.path()).status().await.unwrap();
-        assert!(done.success(), "{command}");
-    };
-    in_a_shell(copy).await;
-    for block in blocks(&page, "hcl") {
-        let path = block.lines().next().unwrap().trim_start_matches("# ").to_owned();
-        fs::write(tree.path().join(path), &block).unwrap();
+    let words = new.strip_prefix("flux inferadb ").unwrap().split(' ');
+    let made = Command::new(plugin()).args(words).arg("--repo").arg(tree.path()).output().await.unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let steps = String::from_utf8(made.stdout).unwrap();
+    for command in [put, init, apply, output] {
+        assert!(steps.contains(&format!("$ {command}\n")), "`{command}` is none of the steps: {steps}");
     }
+    // The page shows what is written.
+    for block in blocks(&page, "hcl") {
+        let path = block.lines().next().unwrap().trim_start_matches("# ");
+        let written = fs::read_to_string(tree.path().join(path)).unwrap();
+        for line in block.lines().skip(1) {
+            assert!(written.contains(line), "{path} has no `{line}`: {written}");
+        }
+    }
+    let variables = fs::read_to_string(tree.path().join("terraform/regions/lon1/aws/variables.tf")).unwrap();
+    for row in table(&page, &["variable", "default"]) {
+        let (variable, default) = (bare(&row[0]), bare(&row[1]));
+        let block = variables.split(&format!("variable \"{variable}\" {{")).nth(1).unwrap();
+        assert!(block.split("validation").next().unwrap().contains(&format!("default     = {default}\n")), "{variable}");
+    }
+    let formatted = tree.run(STAGING, &["fmt", "-check", "-no-color"]).await;
+    assert_eq!(formatted.code, Some(0), "{}", formatted.stdout);
+
     let [first, second] = tree.ranges();
-    tree.move_ranges("terraform/environments/staging/london.tfvars", &[("10.30.0.0/16", &first), ("10.50.0.0/16", &second)]);
+    tree.move_ranges("terraform/environments/staging/lon1.tfvars", &[("10.30.0.0/16", &first), ("10.50.0.0/16", &second)]);
     tree.move_ranges("terraform/environments/staging/terraform.tfvars", &[("10.30.0.0/16", &first)]);
 
     // Each command as it is printed, but for the program and for the question that `apply` asks.
@@ -60,37 +90,18 @@ async fn a_region_is_added(kind: Kind) {
     };
     let initialised = run(init, &["-no-color"]).await;
     assert_eq!(initialised.code, Some(0), "{}{}", initialised.stdout, initialised.stderr);
-
-    // What is not set yet is named.
-    let variables = table(&page, &["variable", "default"]);
-    let unset = tree.plan(STAGING, &["-var-file=london.tfvars"]).await.fails();
-    let path = tree.path().join("terraform/regions/lon1/aws/variables.tf");
-    let mut text = fs::read_to_string(&path).unwrap();
-    for row in &variables {
-        let (variable, default) = (bare(&row[0]), bare(&row[1]));
-        assert!(
-            unset.diagnostics().iter().any(|said| said.text().contains(&format!("`{variable}` is not set"))),
-            "{variable}: {}",
-            unset.report()
-        );
-        text = set_default(&text, variable, default);
-    }
-    fs::write(&path, text).unwrap();
-
     run(apply, &["-json", "-auto-approve"]).await.succeeds();
     let told: serde_json::Value = serde_json::from_str(&run(output, &[]).await.stdout).unwrap();
-    assert_eq!(told["lon1"]["CLUSTER_NAME"], "staging-lon1");
-    assert_eq!(told["lon1"]["PROVIDER_REGION"], "eu-west-2");
-    tree.plan(STAGING, &["-var-file=london.tfvars"]).await.is_empty_plan();
+    let mut written = settings_in(&tree.path().join("flux/clusters/staging-lon1/cluster-settings.yaml"));
+    assert_eq!(written.insert("NETWORK_CIDR".to_owned(), second.clone()).as_deref(), Some("10.50.0.0/16"));
+    assert_eq!(told_on_aws(&told["lon1"]), written);
+    tree.plan(STAGING, &["-var-file=lon1.tfvars"]).await.is_empty_plan();
 
     let gone = run(back, &["-json", "-auto-approve"]).await.succeeds();
     assert!(gone.planned().iter().all(|(address, action)| address.contains("lon1") && action == "delete"), "{}", gone.report());
-    in_a_shell(remove).await;
-    fs::copy(
-        repository().join("terraform/environments/staging/regions.tf"),
-        tree.path().join("terraform/environments/staging/regions.tf"),
-    )
-    .unwrap();
+    let removed = Command::new("sh").args(["-c", remove]).current_dir(tree.path()).status().await.unwrap();
+    assert!(removed.success(), "{remove}");
+    fs::write(tree.path().join("terraform/environments/staging/regions.tf"), before).unwrap();
     assert_eq!(run(init, &["-no-color"]).await.code, Some(0));
     tree.plan(STAGING, &[]).await.is_empty_plan();
     tree.destroy(STAGING, &[]).await.succeeds();
@@ -108,6 +119,17 @@ async fn a_region_is_added_as_the_page_says_with_opentofu() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_template_leaves_open_is_named_at_plan() {
+    let workspace = Workspace::new(Tool::find(Kind::Terraform).unwrap(), Install::Nothing, Vec::new()).unwrap();
+    workspace.copy_from(&repository().join("terraform/regions/_template/aws")).unwrap();
+    let unset = workspace.run(&["plan", "-json"]).await.unwrap().fails();
+    for row in table(&read("docs/adding-regions.md"), &["variable", "default"]) {
+        let not_set = format!("`{}` is not set", bare(&row[0]));
+        assert!(unset.diagnostics().iter().any(|said| said.text().contains(&not_set)), "{not_set}: {}", unset.report());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_that_do_not_fit_each_other_are_refused_at_plan() {
     let workspace = Workspace::new(Tool::find(Kind::Terraform).unwrap(), Install::Nothing, Vec::new()).unwrap();
     workspace.copy_from(&repository().join("terraform/regions/nyc1/aws")).unwrap();
@@ -122,7 +144,11 @@ async fn settings_that_do_not_fit_each_other_are_refused_at_plan() {
 fn the_page_lists_every_range_that_is_taken() {
     let page = read("docs/adding-regions.md");
     let listed = table(&page, &["network", "pods", "services", "region", "environment"]);
-    for file in ["production/terraform.tfvars", "staging/terraform.tfvars", "staging/drill.tfvars"] {
+    let values = |environment: &String| {
+        let files = files(&format!("terraform/environments/{environment}")).into_iter().filter(|file| file.ends_with(".tfvars"));
+        files.map(|file| format!("{environment}/{file}")).collect::<Vec<_>>()
+    };
+    for file in folders("terraform/environments").iter().flat_map(values) {
         for (column, kind) in ["cidr_block", "pod_cidr", "service_cidr"].into_iter().enumerate() {
             for range in read(&format!("terraform/environments/{file}")).split(&format!("{kind} = \"")).skip(1) {
                 let range = range.split('"').next().unwrap();

@@ -31,15 +31,19 @@ fn sizes(control_plane: usize, general: usize, database: usize) -> BTreeMap<Stri
         .into()
 }
 
-/// Claims that a cluster is told what the page says, but for the range that a test puts in its
-/// network's place.
-async fn is_told_what_the_page_says(tree: &Tree, environment: &str, region: &str, cluster: &str, network: &str) {
-    let told = tree.output(environment, "cluster_settings").await;
-    let mut told: BTreeMap<String, String> = serde_json::from_value(told[region].clone()).unwrap();
-    // The sandbox's store is at an address of its own, without TLS.
+/// What a cluster is told, as it would be on AWS: the sandbox's store is at an address of its own, without TLS.
+pub(crate) fn told_on_aws(told: &Json) -> BTreeMap<String, String> {
+    let mut told: BTreeMap<String, String> = serde_json::from_value(told.clone()).unwrap();
     let url = told["FDB_BACKUP_URL"].strip_prefix("blobstore://@").unwrap();
     let what = url.split_once('/').unwrap().1.replace("secure_connection=0", "secure_connection=1");
     told.insert("FDB_BACKUP_URL".to_owned(), format!("blobstore://@s3.{}.amazonaws.com/{what}", told["PROVIDER_REGION"]));
+    told
+}
+
+/// Claims that a cluster is told what the page says, but for the range that a test puts in its
+/// network's place.
+async fn is_told_what_the_page_says(tree: &Tree, environment: &str, region: &str, cluster: &str, network: &str) {
+    let told = told_on_aws(&tree.output(environment, "cluster_settings").await[region]);
     let mut said = settings(&read("docs/environment-parity.md"), cluster);
     said.insert("NETWORK_CIDR".to_owned(), network.to_owned());
     assert_eq!(told, said, "{cluster}");

@@ -23,5 +23,7 @@ mod modules;
 mod page;
 mod parity;
 mod patches;
+#[path = "../../../flux/plugins/inferadb/tests/support/regions.rs"]
+mod regions;
 mod routers;
 mod tree;

@@ -36,17 +36,25 @@ enum Command {
     Diff(commands::diff::Options),
     Validate(commands::validate::Options),
     Doctor(commands::doctor::Options),
+    NewRegion(commands::new_region::Options),
 }
 
-/// What all commands that build take.
+/// Where the clusters are.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Shared {
+pub(crate) struct At {
     /// The repository; by default the one around the current folder
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
     /// The folder whose folders are the clusters, from the repository's root [default: flux/clusters or clusters]
     #[arg(long, value_name = "DIR")]
     clusters: Option<String>,
+}
+
+/// What all commands that build take.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Shared {
+    #[command(flatten)]
+    at: At,
     /// Values that live only in a cluster: ConfigMaps and Secrets, or a plain mapping of variables
     #[arg(long, value_name = "FILE")]
     vars: Vec<PathBuf>,
@@ -71,7 +79,7 @@ pub(crate) enum Data {
     Json,
 }
 
-impl Shared {
+impl At {
     /// The repository's root.
     pub(crate) fn repository(&self) -> Result<PathBuf> {
         let here = self.repo.clone().unwrap_or_else(|| PathBuf::from("."));
@@ -85,6 +93,18 @@ impl Shared {
         Ok(top.unwrap_or(here))
     }
 
+    /// The folder of clusters named on the command line.
+    pub(crate) fn clusters_told(&self) -> Option<&str> {
+        self.clusters.as_deref()
+    }
+}
+
+impl Shared {
+    /// The repository's root.
+    pub(crate) fn repository(&self) -> Result<PathBuf> {
+        self.at.repository()
+    }
+
     /// The kustomize named on the command line.
     pub(crate) fn kustomize_told(&self) -> Option<&Path> {
         self.kustomize.as_deref()
@@ -92,7 +112,7 @@ impl Shared {
 
     /// The folder of clusters named on the command line.
     pub(crate) fn clusters_told(&self) -> Option<&str> {
-        self.clusters.as_deref()
+        self.at.clusters_told()
     }
 
     pub(crate) fn renderer(&self, repository: &Path) -> Result<Renderer> {
@@ -111,7 +131,7 @@ impl Shared {
 
     /// The names of the clusters of a tree.
     pub(crate) fn clusters(&self, tree: &Tree) -> Result<Vec<String>> {
-        Ok(crate::root::clusters(tree, self.clusters.as_deref())?.into_iter().map(|(name, _)| name).collect())
+        Ok(crate::root::clusters(tree, self.clusters_told())?.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Builds the clusters of a tree.
@@ -124,7 +144,7 @@ impl Shared {
             };
             sources.insert(key.to_owned(), PathBuf::from(folder));
         }
-        let clusters = self.clusters.as_deref();
+        let clusters = self.clusters_told();
         fleet::build(&Input { tree, clusters, names, given: &given, sources: &sources, renderer })
     }
 }
@@ -151,6 +171,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Diff(options) => commands::diff::run(&options),
         Command::Validate(options) => commands::validate::run(&options),
         Command::Doctor(options) => commands::doctor::run(&options),
+        Command::NewRegion(options) => commands::new_region::run(&options),
     };
     match result {
         Ok(code) => ExitCode::from(code),

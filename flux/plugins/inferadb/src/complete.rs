@@ -7,6 +7,7 @@ use std::process::Command as Process;
 
 use clap::{Arg, Command};
 
+use crate::commands::new_region;
 use crate::root;
 use crate::tree::{self, Tree};
 
@@ -49,7 +50,8 @@ fn candidates(program: &Command, words: &[String]) -> (Candidates, u8) {
         && let Some(flag) = takes_value(command, flag)
     {
         let (values, directive) = values(flag, value, before);
-        let whole = values.into_iter().map(|(value, about)| (format!("--{}={value}", flag.get_id()), about));
+        let whole =
+            values.into_iter().map(|(value, about)| (format!("--{}={value}", flag.get_long().unwrap_or_default()), about));
         return (whole.collect(), directive);
     }
     if let Some(flag) = before.last().filter(|word| !word.contains('=')).and_then(|word| takes_value(command, word)) {
@@ -61,6 +63,8 @@ fn candidates(program: &Command, words: &[String]) -> (Candidates, u8) {
     }
     match name.as_str() {
         "diff" => (starting(revisions(before), last), NO_FILES),
+        // A name that nobody has yet.
+        "new-region" => (Vec::new(), NO_FILES),
         _ if command.get_positionals().next().is_some() => {
             let taken = |name: &str| before.iter().any(|word| word == name);
             let clusters = clusters(before).into_iter().filter(|(name, _)| !taken(name));
@@ -95,7 +99,10 @@ fn values(flag: &Arg, start: &str, before: &[String]) -> (Candidates, u8) {
     match flag.get_long().unwrap_or_default() {
         "cluster" => (starting(clusters(before), start), NO_FILES),
         "repo" | "clusters" => (Vec::new(), FOLDERS),
-        "set" | "strip" => (Vec::new(), NO_FILES),
+        "env" => (starting(environments(before), start), NO_FILES),
+        "set" | "strip" | "provider-region" | "zones" | "backup-replica-region" | "cidr" | "pod-cidr" | "service-cidr" => {
+            (Vec::new(), NO_FILES)
+        }
         _ => (Vec::new(), FILES),
     }
 }
@@ -120,6 +127,11 @@ fn repository(words: &[String]) -> PathBuf {
 fn clusters(words: &[String]) -> Candidates {
     let tree = Tree::from_folder(&repository(words));
     tree.and_then(|tree| root::clusters(&tree, given(words, "--clusters"))).unwrap_or_default()
+}
+
+fn environments(words: &[String]) -> Candidates {
+    let names = new_region::environments(&repository(words));
+    names.into_iter().map(|name| (name.clone(), format!("{}/{name}", new_region::ENVIRONMENTS))).collect()
 }
 
 fn revisions(words: &[String]) -> Candidates {

@@ -85,6 +85,9 @@ pub(crate) enum Error {
     /// A Kustomization's source is not known.
     #[error("its source {0} is not in this repository, and nothing is fetched here: give its folder with `--source {0}=DIR`")]
     NoSource(String),
+    /// A region that is not written.
+    #[error(transparent)]
+    NewRegion(#[from] crate::commands::new_region::Refused),
     /// Two Kustomizations of one name.
     #[error("{first} and {second} both produce the Kustomization `{id}`")]
     TwoParents { id: String, first: String, second: String },

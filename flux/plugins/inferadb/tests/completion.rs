@@ -13,6 +13,8 @@ fn repo() -> Repo {
         ("clusters/prod-nyc1/a.yaml", NOTHING),
         ("clusters/prod-sfo1/a.yaml", NOTHING),
         ("clusters/dev/a.yaml", NOTHING),
+        ("terraform/environments/dev/regions.tf", ""),
+        ("terraform/environments/staging/regions.tf", ""),
     ]);
     repo.commit();
     repo.git(&["tag", "v1"]);
@@ -36,6 +38,10 @@ fn each_word_has_its_candidates_and_the_last_line_is_the_directive() {
         (&["build", "--repo", ""], ":16\n"),
         (&["build", "--vars", ""], ":0\n"),
         (&["build", "--clusters", "clusters", "de"], "dev\n:4\n"),
+        (&["new-region", ""], ":4\n"),
+        (&["new-region", "lon1", "--provider", "d"], "digitalocean\ndocker\n:4\n"),
+        (&["new-region", "lon1", "--env", ""], "dev\nstaging\n:4\n"),
+        (&["new-region", "lon1", "--env=s"], "--env=staging\n:4\n"),
         (&["nonsense", ""], ":4\n"),
         (&[], ":4\n"),
     ] {
