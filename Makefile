@@ -20,11 +20,17 @@ TFLINT := $(BUILD)/bin/tflint
 # The kustomize that Flux links, and what Flux's own controller makes of a Flux Kustomization.
 KUSTOMIZE := $(BUILD)/bin/kustomize
 FLUX_ORACLE := $(BUILD)/bin/flux-oracle
+# The API server that `make flux-full` asks, its etcd, and kubectl: not among the tools, as nothing else needs them and they take minutes.
+KUBE_APISERVER := $(BUILD)/bin/kube-apiserver
+KUBECTL := $(BUILD)/bin/kubectl
+ETCD := $(BUILD)/bin/etcd
+# What people use beside `flux inferadb`, for `make bench` alone.
+FLATE := $(BUILD)/bin/flate
 # Cilium's chart, rendered.
 CILIUM := $(BUILD)/cilium.yaml
 
-# Test programs that `cargo test` alone leaves out, as they need Terraform or a sandbox.
-ON_DEMAND := --test acceptance --test terraform_tree --test dev_environment --test abandoned --test docker_life --test whole_life
+# Test programs that `cargo test` alone leaves out, as they need Terraform, a sandbox or an API server.
+ON_DEMAND := --test server_side --test acceptance --test terraform_tree --test dev_environment --test abandoned --test docker_life --test whole_life
 
 # Downloads and warnings of Go's; shown where a build fails.
 GO_BUILD := $(CURDIR)/scripts/quietly.sh go build
@@ -33,8 +39,11 @@ export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 export KUSTOMIZE_CLI             := $(CURDIR)/$(KUSTOMIZE)
 export FLUX_ORACLE_CLI           := $(CURDIR)/$(FLUX_ORACLE)
+export KUBE_APISERVER_CLI        := $(CURDIR)/$(KUBE_APISERVER)
+export KUBECTL_CLI               := $(CURDIR)/$(KUBECTL)
+export ETCD_CLI                  := $(CURDIR)/$(ETCD)
 
-.PHONY: help quickstart sandbox test fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux plugin-release docs docs-check module-docs cilium cloud-schemas mirror tools tofu need-quickstart clean
+.PHONY: help quickstart sandbox test bench fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux flux-full flux-full-tests plugin-release docs docs-check module-docs cilium cloud-schemas mirror tools tofu need-quickstart clean
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -101,6 +110,7 @@ flux: $(KUSTOMIZE) ## Builds the flux/ tree of all clusters and validates it
 	cargo build --locked --workspace --bins
 	target/debug/flux-inferadb validate --kustomize $(KUSTOMIZE_CLI) --vars flux/bootstrap.yaml --waived
 
+<<<<<<< HEAD
 plugin-release: ## Packs the Flux plugin of this machine for a release: archive, checksums and manifest, into .build/release
 	@scripts/need.sh rust
 	cargo build --locked --release -p flux-inferadb
@@ -109,6 +119,19 @@ plugin-release: ## Packs the Flux plugin of this machine for a release: archive,
 	  case $$(uname -m) in arm64 | aarch64) processor=arm64 ;; *) processor=amd64 ;; esac; \
 	  version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1); \
 	  scripts/release-plugin.sh "v$$version" $(BUILD)/release "$${system}_$$processor=target/release/flux-inferadb"
+=======
+flux-full: ## Asks a throw-away API server whether it takes all objects and pods of the flux/ tree, where something has changed since it did
+	@scripts/flux-full.sh
+
+flux-full-tests: $(KUSTOMIZE) $(ETCD) $(KUBECTL) $(KUBE_APISERVER)
+	@scripts/need.sh rust
+	cargo test --locked --workspace --no-fail-fast --test server_side -- --nocapture $(TEST)
+>>>>>>> d3831fc232ed2491dc3007d025a385e729189ca0
+
+bench: $(KUSTOMIZE) $(KUBECTL) $(FLATE) ## Measures flux inferadb beside kubectl and flate, and fails where a ratio is missed
+	@scripts/need.sh rust
+	@echo "Building for release: some minutes the first time"
+	FLATE_CLI=$(CURDIR)/$(FLATE) cargo bench --locked --package flux-inferadb --bench fleet
 
 docs: $(TFPLUGINDOCS) ## Writes the provider's pages in docs/, from its schema, templates/ and examples/
 	@scripts/need.sh rust terraform
@@ -177,9 +200,30 @@ $(KUSTOMIZE): acceptance-tests/tools/kustomize/go.mod acceptance-tests/tools/kus
 	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ sigs.k8s.io/kustomize/kustomize/v5
 	@touch $@
 
+# flate asks for a newer Go than all else here.
+$(FLATE): acceptance-tests/tools/flate/go.mod acceptance-tests/tools/flate/go.sum
+	@scripts/need.sh go
+	@echo "Building flate from source (some minutes, once)"
+	@cd $(<D) && GOTOOLCHAIN=go1.27.0 $(GO_BUILD) -trimpath -o $(CURDIR)/$@ github.com/home-operations/flate/cmd/flate
+	@touch $@
+
 $(FLUX_ORACLE): $(wildcard acceptance-tests/tools/flux-oracle/*)
 	@scripts/need.sh go
 	@cd acceptance-tests/tools/flux-oracle && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ .
+	@touch $@
+
+$(KUBE_APISERVER) $(KUBECTL): acceptance-tests/tools/kubernetes/go.mod acceptance-tests/tools/kubernetes/go.sum
+	@scripts/need.sh go
+	@echo "Building $(@F) from source (5 minutes for both on two cores, once)"
+	@cd $(<D) && version=$$(go list -m -f '{{.Version}}' k8s.io/kubernetes) && minor=$${version#v*.} && \
+	  CGO_ENABLED=0 $(GO_BUILD) -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$version \
+	    -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$${minor%%.*}" \
+	  -o $(CURDIR)/$@ k8s.io/kubernetes/cmd/$(@F)
+	@touch $@
+
+$(ETCD): acceptance-tests/tools/kubernetes/go.mod acceptance-tests/tools/kubernetes/go.sum
+	@scripts/need.sh go
+	@cd $(<D) && CGO_ENABLED=0 $(GO_BUILD) -trimpath -ldflags '-s -w' -o $(CURDIR)/$@ go.etcd.io/etcd/server/v3
 	@touch $@
 
 # The chart comes out of Cilium's own repository, by way of Go's module proxy, which checks it against chart.sum.
