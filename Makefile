@@ -110,7 +110,6 @@ flux: $(KUSTOMIZE) ## Builds the flux/ tree of all clusters and validates it
 	cargo build --locked --workspace --bins
 	target/debug/flux-inferadb validate --kustomize $(KUSTOMIZE_CLI) --vars flux/bootstrap.yaml --waived
 
-<<<<<<< HEAD
 plugin-release: ## Packs the Flux plugin of this machine for a release: archive, checksums and manifest, into .build/release
 	@scripts/need.sh rust
 	cargo build --locked --release -p flux-inferadb
@@ -119,14 +118,13 @@ plugin-release: ## Packs the Flux plugin of this machine for a release: archive,
 	  case $$(uname -m) in arm64 | aarch64) processor=arm64 ;; *) processor=amd64 ;; esac; \
 	  version=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1); \
 	  scripts/release-plugin.sh "v$$version" $(BUILD)/release "$${system}_$$processor=target/release/flux-inferadb"
-=======
+
 flux-full: ## Asks a throw-away API server whether it takes all objects and pods of the flux/ tree, where something has changed since it did
 	@scripts/flux-full.sh
 
 flux-full-tests: $(KUSTOMIZE) $(ETCD) $(KUBECTL) $(KUBE_APISERVER)
 	@scripts/need.sh rust
 	cargo test --locked --workspace --no-fail-fast --test server_side -- --nocapture $(TEST)
->>>>>>> d3831fc232ed2491dc3007d025a385e729189ca0
 
 bench: $(KUSTOMIZE) $(KUBECTL) $(FLATE) ## Measures flux inferadb beside kubectl and flate, and fails where a ratio is missed
 	@scripts/need.sh rust
