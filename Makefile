@@ -26,6 +26,8 @@ KUBECTL := $(BUILD)/bin/kubectl
 ETCD := $(BUILD)/bin/etcd
 # What people use beside `flux inferadb`, for `make bench` alone.
 FLATE := $(BUILD)/bin/flate
+# What Kubernetes' own API server makes of a custom resource.
+CRD_ORACLE := $(BUILD)/bin/crd-oracle
 # Cilium's chart, rendered.
 CILIUM := $(BUILD)/cilium.yaml
 
@@ -42,6 +44,7 @@ export FLUX_ORACLE_CLI           := $(CURDIR)/$(FLUX_ORACLE)
 export KUBE_APISERVER_CLI        := $(CURDIR)/$(KUBE_APISERVER)
 export KUBECTL_CLI               := $(CURDIR)/$(KUBECTL)
 export ETCD_CLI                  := $(CURDIR)/$(ETCD)
+export CRD_ORACLE_CLI            := $(CURDIR)/$(CRD_ORACLE)
 
 .PHONY: help quickstart sandbox test bench fmt fmt-check build lint lint-rust lint-terraform lint-shell unit cloud-lives docker-lives acceptance flux flux-full flux-full-tests plugin-release docs docs-check module-docs cilium cloud-schemas mirror tools tofu need-quickstart clean
 
@@ -156,7 +159,7 @@ cloud-schemas: ## Reads the schemas that tests hold modules on hashicorp/aws to,
 mirror: ## The provider where `terraform init` finds it: for environments on AWS, which need AWS' provider too
 	@scripts/mirror.sh
 
-tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(KUSTOMIZE) $(FLUX_ORACLE) $(CILIUM) ## All that the tests build in Go
+tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(KUSTOMIZE) $(FLUX_ORACLE) $(CRD_ORACLE) $(CILIUM) ## All that the tests build in Go
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 
@@ -222,6 +225,11 @@ $(KUBE_APISERVER) $(KUBECTL): acceptance-tests/tools/kubernetes/go.mod acceptanc
 $(ETCD): acceptance-tests/tools/kubernetes/go.mod acceptance-tests/tools/kubernetes/go.sum
 	@scripts/need.sh go
 	@cd $(<D) && CGO_ENABLED=0 $(GO_BUILD) -trimpath -ldflags '-s -w' -o $(CURDIR)/$@ go.etcd.io/etcd/server/v3
+	@touch $@
+
+$(CRD_ORACLE): $(wildcard acceptance-tests/tools/crd-oracle/*)
+	@scripts/need.sh go
+	@cd $(<D) && $(GO_BUILD) -trimpath -o $(CURDIR)/$@ .
 	@touch $@
 
 # The chart comes out of Cilium's own repository, by way of Go's module proxy, which checks it against chart.sum.

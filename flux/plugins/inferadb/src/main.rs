@@ -6,6 +6,7 @@ mod checks;
 mod cli;
 mod commands;
 mod complete;
+mod crd;
 mod envsubst;
 mod error;
 mod fleet;

@@ -11,11 +11,12 @@ mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::crd::Crds;
 use crate::fleet::{Cluster, Kustomization};
 use crate::object::Object;
 use crate::place::{Place, Places, Step};
 pub(crate) use charts::Charts;
-pub(crate) use schema::Schemas;
+pub(crate) use schema::{Schemas, folder};
 
 /// A rule: its name, and what it holds objects to.
 pub(crate) struct Rule {
@@ -49,7 +50,11 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { id: "deprecated-api", about: "no API version is old" },
     Rule { id: "default-deny", about: "a network policy in each namespace denies what others do not allow" },
     Rule { id: "schema", about: "objects fit the schema of their kind" },
-    Rule { id: "schema-missing", about: "there is a schema for each kind (with `--require-schemas`)" },
+    Rule { id: "crd-rule", about: "objects keep the rules, in CEL, of their CustomResourceDefinition" },
+    Rule {
+        id: "schema-missing",
+        about: "there is a schema for each kind, and each rule of it is understood (with `--require-schemas`)",
+    },
     Rule { id: "waiver", about: "a waiver names a rule, says why, and waives something" },
 ];
 
@@ -76,6 +81,8 @@ pub(crate) struct Findings {
     pub(crate) waived: Vec<Finding>,
     /// Kinds without a schema, with the number of their objects.
     pub(crate) without_schema: BTreeMap<String, usize>,
+    /// Kinds with rules of their definition that are not understood here, with these rules.
+    pub(crate) not_evaluated: BTreeMap<String, BTreeSet<String>>,
     /// Charts that are not at hand, with the number of their releases.
     pub(crate) without_chart: BTreeMap<String, usize>,
     /// How many objects were looked at.
@@ -91,6 +98,7 @@ pub(crate) struct Context<'c> {
     pub(crate) all_clusters: bool,
     pub(crate) places: Places<'c>,
     pub(crate) schemas: Option<&'c Schemas>,
+    pub(crate) crds: &'c Crds,
     pub(crate) charts: Option<&'c Charts>,
     pub(crate) require_schemas: bool,
     /// Objects that live only in clusters.
@@ -102,6 +110,7 @@ struct Gatherer<'c> {
     context: &'c Context<'c>,
     findings: Vec<Finding>,
     without_schema: BTreeMap<String, usize>,
+    not_evaluated: BTreeMap<String, BTreeSet<String>>,
     without_chart: BTreeMap<String, usize>,
     /// Waivers by place of their object and rule, with the reason and whether they waived anything.
     waivers: waivers::Waivers,
@@ -130,8 +139,14 @@ impl Gatherer<'_> {
 /// Runs all checks.
 pub(crate) fn run(context: &Context<'_>) -> Findings {
     let waivers = waivers::Waivers::default();
-    let mut gatherer =
-        Gatherer { context, findings: Vec::new(), without_schema: BTreeMap::new(), without_chart: BTreeMap::new(), waivers };
+    let mut gatherer = Gatherer {
+        context,
+        findings: Vec::new(),
+        without_schema: BTreeMap::new(),
+        not_evaluated: BTreeMap::new(),
+        without_chart: BTreeMap::new(),
+        waivers,
+    };
     builds::check(&mut gatherer);
     references::check(&mut gatherer);
     variables::check(&mut gatherer);
@@ -145,8 +160,8 @@ pub(crate) fn run(context: &Context<'_>) -> Findings {
     let (waived, found) = all.into_iter().partition(|finding| finding.waived.is_some());
     let objects = context.clusters.iter().flat_map(|cluster| &cluster.kustomizations).map(|one| one.objects().len()).sum();
     let partial = context.clusters.iter().filter(|cluster| !cluster.is_whole()).map(|cluster| cluster.name.clone()).collect();
-    let Gatherer { without_schema, without_chart, .. } = gatherer;
-    Findings { found, waived, without_schema, without_chart, objects, partial }
+    let Gatherer { without_schema, not_evaluated, without_chart, .. } = gatherer;
+    Findings { found, waived, without_schema, not_evaluated, without_chart, objects, partial }
 }
 
 /// All objects of a cluster with what renders them; those that Flux itself starts from have nothing that does.

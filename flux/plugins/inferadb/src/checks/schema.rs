@@ -1,4 +1,5 @@
-//! Rules `schema` and `schema-missing`.
+//! Rules `schema`, `crd-rule` and `schema-missing`. A CustomResourceDefinition at hand goes before a JSON schema: it is what an
+//! API server has.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::{Gatherer, objects};
+use crate::crd::{self, Found, Version};
 use crate::error::{Error, Result};
 use crate::fleet::{Cluster, Kustomization};
 use crate::object::Object;
@@ -80,7 +82,7 @@ fn filled(location: &str, object: &Object) -> String {
 }
 
 /// Where schemas and charts are, unless something else is said.
-pub(super) fn folder(repository: &Path) -> PathBuf {
+pub(crate) fn folder(repository: &Path) -> PathBuf {
     let told = std::env::var_os("INFERADB_SCHEMA_DIR").map(PathBuf::from);
     told.unwrap_or_else(|| repository.join("../shared/schemas"))
 }
@@ -122,39 +124,108 @@ pub(super) fn of_pointer(pointer: &str) -> Vec<Step> {
 }
 
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
-    let Some(schemas) = gatherer.context.schemas else { return };
+    let mut asked: Vec<Asked<'_>> = Vec::new();
     for cluster in gatherer.context.clusters {
         for (by, object) in objects(cluster) {
             metadata(gatherer, (cluster, by, object));
-            let validator = match schemas.of(object) {
-                Ok(Some(validator)) => validator,
-                Ok(None) => {
-                    let kind = format!("{} {}", object.api_version(), object.kind());
-                    *gatherer.without_schema.entry(kind.clone()).or_default() += 1;
-                    if gatherer.context.require_schemas {
-                        let message = format!("there is no schema of {kind}: add its location with `--schema-location`");
-                        gatherer.add("schema-missing", (cluster, by, object), &[], message);
+            let mut own = objects(cluster).map(|(_, object)| object).filter(|one| one.kind() == "CustomResourceDefinition");
+            match gatherer.context.crds.of(&mut own, object) {
+                Ok(Some(Found::Version(version))) => {
+                    let filled = version.filled(&object.0);
+                    if fits(gatherer, (cluster, by, object), &version, &filled) {
+                        asked.push(Asked { at: (cluster, by, object), version, filled });
                     }
-                    continue;
                 }
-                Err(error) => {
-                    gatherer.add("schema-missing", (cluster, by, object), &[], error.to_string());
-                    continue;
+                Ok(Some(Found::Others(versions))) => {
+                    let message = format!("`apiVersion`: its CustomResourceDefinition serves {}", versions.join(", "));
+                    gatherer.add("schema", (cluster, by, object), &[Step::Key("apiVersion".to_owned())], message);
                 }
-            };
-            let mut wrong: Vec<(String, String)> = validator
-                .iter_errors(&object.0)
-                // Values may be secret: what is wrong is said without them.
-                .map(|error| (error.instance_path().to_string(), error.masked().to_string()))
-                // Said for all kinds.
-                .filter(|(path, _)| !METADATA.iter().any(|known| path.starts_with(&format!("/metadata/{known}"))))
-                .collect();
-            wrong.sort();
-            for (pointer, message) in wrong {
-                let path = of_pointer(&pointer);
-                let field = if path.is_empty() { "the object".to_owned() } else { format!("`{}`", dotted(&path)) };
-                gatherer.add("schema", (cluster, by, object), &path, format!("{field}: {message}"));
+                Ok(None) => fits_schema(gatherer, (cluster, by, object)),
+                Err(error) => gatherer.add("schema-missing", (cluster, by, object), &[], error.to_string()),
             }
         }
     }
+    ask(gatherer, &asked);
+}
+
+type At<'c> = (&'c Cluster, &'c Kustomization, &'c Object);
+
+/// An object that fits its definition's schema, so that its rules can be asked.
+struct Asked<'c> {
+    at: At<'c>,
+    version: Rc<Version>,
+    /// With its defaults.
+    filled: Value,
+}
+
+/// Rule `crd-rule`.
+fn ask(gatherer: &mut Gatherer<'_>, asked: &[Asked<'_>]) {
+    let pairs: Vec<(&crd::Schema, &Value)> = asked.iter().map(|one| (&one.version.schema, &one.filled)).collect();
+    for (one, judged) in asked.iter().zip(crd::judge(&pairs)) {
+        for (path, says) in judged.broken {
+            gatherer.add("crd-rule", one.at, &path, format!("{}: {says}", field(&path)));
+        }
+        let object = one.at.2;
+        let kind = format!("{} {}", object.api_version(), object.kind());
+        for rule in judged.unknown {
+            if gatherer.context.require_schemas {
+                let message = format!("a rule of its CustomResourceDefinition is not understood here: {rule}");
+                gatherer.add("schema-missing", one.at, &[], message);
+            }
+            gatherer.not_evaluated.entry(kind.clone()).or_default().insert(rule);
+        }
+    }
+}
+
+/// Whether an object fits the schema of its definition.
+fn fits(gatherer: &mut Gatherer<'_>, at: At<'_>, version: &Version, filled: &Value) -> bool {
+    let repeated = crd::repeated(&version.schema, filled);
+    let fits = report(gatherer, at, &version.shape, filled) && repeated.is_empty();
+    for (path, keys) in repeated {
+        gatherer.add("schema", at, &path, format!("{}: an item before it has the same `{keys}`", field(&path)));
+    }
+    fits
+}
+
+/// Holds an object to the JSON schema of its kind.
+fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>) {
+    let Some(schemas) = gatherer.context.schemas else { return };
+    let object = at.2;
+    match schemas.of(object) {
+        Ok(Some(validator)) => {
+            report(gatherer, at, &validator, &object.0);
+        }
+        Ok(None) => {
+            let kind = format!("{} {}", object.api_version(), object.kind());
+            *gatherer.without_schema.entry(kind.clone()).or_default() += 1;
+            if gatherer.context.require_schemas {
+                let message =
+                    format!("there is no schema of {kind}: add its location with `--schema-location` or `--crd-location`");
+                gatherer.add("schema-missing", at, &[], message);
+            }
+        }
+        Err(error) => gatherer.add("schema-missing", at, &[], error.to_string()),
+    }
+}
+
+/// Says what a validator finds, and whether that is nothing.
+fn report(gatherer: &mut Gatherer<'_>, at: At<'_>, validator: &Validator, value: &Value) -> bool {
+    let mut wrong: Vec<(String, String)> = validator
+        .iter_errors(value)
+        // Values may be secret: what is wrong is said without them.
+        .map(|error| (error.instance_path().to_string(), error.masked().to_string()))
+        // Said for all kinds.
+        .filter(|(path, _)| !METADATA.iter().any(|known| path.starts_with(&format!("/metadata/{known}"))))
+        .collect();
+    wrong.sort();
+    for (pointer, message) in &wrong {
+        let path = of_pointer(pointer);
+        gatherer.add("schema", at, &path, format!("{}: {message}", field(&path)));
+    }
+    wrong.is_empty()
+}
+
+/// A place in an object, as people write it.
+fn field(path: &[Step]) -> String {
+    if path.is_empty() { "the object".to_owned() } else { format!("`{}`", dotted(path)) }
 }

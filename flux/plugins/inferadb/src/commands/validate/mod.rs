@@ -8,12 +8,13 @@ use clap::{Args, ValueEnum};
 
 use crate::checks::{self, Charts, Context, RULES, Schemas};
 use crate::cli::{FOUND, Shared, colours, print, tell};
+use crate::crd::Crds;
 use crate::error::Result;
 use crate::place::Places;
 use crate::tree::Tree;
 
 /// Holds every object of every cluster to rules: it builds, what it names is there, its variables are read and keep secrets,
-/// it fits its kind's schema.
+/// it fits its kind's schema and keeps the rules of its CustomResourceDefinition.
 ///
 /// A finding has a rule, a file with a line, and what to do. An annotation `waive.inferadb.com/RULE: why` at the object waives
 /// one. The exit code is 1 where something is found that is not waived.
@@ -28,10 +29,14 @@ pub(crate) struct Options {
     /// Where JSON schemas are, as kubeconform names them; by default in `$INFERADB_SCHEMA_DIR` or `../shared/schemas`
     #[arg(long, value_name = "TEMPLATE")]
     schema_location: Vec<String>,
+    /// CustomResourceDefinitions, in a file or a folder; by default in `crd-manifests` beside the schemas. Those that a cluster's
+    /// own Kustomizations bring forth go before
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    crd_location: Vec<PathBuf>,
     /// Where charts are, with `{{.Chart}}` and `{{.Version}}`; by default in `charts` beside the schemas
     #[arg(long, value_name = "TEMPLATE")]
     chart_location: Vec<String>,
-    /// A kind without a schema is a finding, instead of being counted
+    /// A kind without a schema is a finding, instead of being counted; so is a rule that is not understood
     #[arg(long)]
     require_schemas: bool,
     /// Lists what is waived too, with the reasons
@@ -65,6 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let tree = Tree::from_folder(&repository)?;
     let clusters = options.shared.build(&tree, &options.names, &renderer)?;
     let schemas = Schemas::find(&options.schema_location, &repository);
+    let crds = Crds::find(&options.crd_location, &checks::folder(&repository))?;
     let charts = Charts::find(&options.chart_location, &repository);
     let given = options.shared.given()?;
     let context = Context {
@@ -72,6 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         all_clusters: options.names.is_empty(),
         places: Places::new(&tree),
         schemas: schemas.as_ref(),
+        crds: &crds,
         charts: charts.as_ref(),
         require_schemas: options.require_schemas,
         given: &given.objects,

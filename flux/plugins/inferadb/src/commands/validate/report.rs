@@ -65,6 +65,11 @@ pub(super) fn summary(findings: &Findings, has_schemas: bool) -> String {
         let kinds: Vec<&str> = findings.without_schema.keys().map(String::as_str).collect();
         let _ = write!(out, "; {} of kinds without a schema: {}", plural(count, "object"), kinds.join(", "));
     }
+    if !findings.not_evaluated.is_empty() {
+        let count = findings.not_evaluated.values().map(std::collections::BTreeSet::len).sum();
+        let kinds: Vec<&str> = findings.not_evaluated.keys().map(String::as_str).collect();
+        let _ = write!(out, "; {} not evaluated, of {}", plural(count, "rule"), kinds.join(", "));
+    }
     if !findings.without_chart.is_empty() {
         let charts: Vec<&str> = findings.without_chart.keys().map(String::as_str).collect();
         let _ = write!(out, "; charts that are not at hand: {}", charts.join(", "));
@@ -99,6 +104,7 @@ pub(super) fn json(findings: &Findings) -> String {
         "waived": many(&findings.waived),
         "objects": findings.objects,
         "withoutSchema": findings.without_schema,
+        "notEvaluated": findings.not_evaluated,
         "withoutChart": findings.without_chart,
     });
     format!("{whole:#}\n")
