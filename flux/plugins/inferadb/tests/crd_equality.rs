@@ -8,6 +8,7 @@ mod samples;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -98,7 +99,7 @@ fn chosen(objects: Vec<Value>, verdicts: &[Value]) -> Vec<(Value, Value)> {
     let mut seen = BTreeSet::new();
     let (mut telling, mut kept, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
     for pair in objects.into_iter().zip(verdicts.iter().cloned()) {
-        let rules: Vec<String> = pair.1["rules"].as_array().into_iter().flatten().map(|one| one.to_string()).collect();
+        let rules: Vec<String> = pair.1["rules"].as_array().into_iter().flatten().map(Value::to_string).collect();
         if !fits(&pair.1) {
             unfit.push(pair);
         } else if rules.is_empty() || !rules.iter().any(|rule| seen.insert(rule.clone())) {
@@ -159,7 +160,7 @@ fn generated_objects_are_judged_as_an_api_server_judges_them() {
             "metadata": {"name": case.name, "namespace": "flux-system"},
             "spec": {"path": format!("./{}", case.name), "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
         });
-        all += &format!("{kustomization}\n---\n");
+        let _ = write!(all, "{kustomization}\n---\n");
         theirs.extend(
             chosen.into_iter().map(|(object, verdict)| (object["metadata"]["name"].as_str().unwrap().to_owned(), verdict)),
         );
@@ -204,13 +205,11 @@ fn generated_objects_are_judged_as_an_api_server_judges_them() {
         let mut their: Vec<String> = verdict["rules"].as_array().unwrap().iter().map(written).collect();
         ours.sort();
         their.sort();
-        their.iter().for_each(|one| {
-            rules.insert(one.split_once(": ").unwrap().1.to_owned());
-        });
+        rules.extend(their.iter().map(|one| one.split_once(": ").unwrap().1.to_owned()));
         if their.is_empty() {
-            kept += 1
+            kept += 1;
         } else {
-            broken += 1
+            broken += 1;
         }
         if ours != their {
             wrong.push(format!("{name}: here {ours:#?}, there {their:#?}, of {}", verdict["defaulted"]));

@@ -40,12 +40,17 @@ const OLD: &[(&str, &str, &str)] = &[
     ("cert-manager.io", "v1beta1", "v1"),
 ];
 
+/// What comes after an object's version, where that is old.
+pub(super) fn newer(object: &Object) -> Option<&'static str> {
+    let version = object.api_version().rsplit('/').next().unwrap_or_default();
+    OLD.iter().find(|(group, old, _)| *group == object.group() && *old == version).map(|(_, _, next)| *next)
+}
+
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
     for cluster in gatherer.context.clusters {
         let guarded: BTreeSet<&str> = objects(cluster).filter_map(|(_, object)| denies_by_default(object)).collect();
         for (by, object) in objects(cluster) {
-            let version = object.api_version().rsplit('/').next().unwrap_or_default();
-            if let Some((_, _, next)) = OLD.iter().find(|(group, old, _)| *group == object.group() && *old == version) {
+            if let Some(next) = newer(object) {
                 let message = format!("`{}` is old: write it as `{next}`", object.api_version());
                 gatherer.add("deprecated-api", (cluster, by, object), &steps("apiVersion"), message);
             }

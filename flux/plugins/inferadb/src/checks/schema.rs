@@ -9,7 +9,7 @@ use std::rc::Rc;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::{Gatherer, objects};
+use super::{Gatherer, objects, policies};
 use crate::crd::{self, Found, Version};
 use crate::error::{Error, Result};
 use crate::fleet::{Cluster, Kustomization};
@@ -126,16 +126,19 @@ pub(super) fn of_pointer(pointer: &str) -> Vec<Step> {
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
     let mut asked: Vec<Asked<'_>> = Vec::new();
     for cluster in gatherer.context.clusters {
+        let definition = |object: &&Object| object.is("apiextensions.k8s.io", "CustomResourceDefinition");
+        let own: Vec<&Object> = objects(cluster).map(|(_, object)| object).filter(definition).collect();
         for (by, object) in objects(cluster) {
             metadata(gatherer, (cluster, by, object));
-            let mut own = objects(cluster).map(|(_, object)| object).filter(|one| one.kind() == "CustomResourceDefinition");
-            match gatherer.context.crds.of(&mut own, object) {
+            match gatherer.context.crds.of(&own, object) {
                 Ok(Some(Found::Version(version))) => {
                     let filled = version.filled(&object.0);
                     if fits(gatherer, (cluster, by, object), &version, &filled) {
                         asked.push(Asked { at: (cluster, by, object), version, filled });
                     }
                 }
+                // Said by `deprecated-api`.
+                Ok(Some(Found::Others(_))) if policies::newer(object).is_some() => {}
                 Ok(Some(Found::Others(versions))) => {
                     let message = format!("`apiVersion`: its CustomResourceDefinition serves {}", versions.join(", "));
                     gatherer.add("schema", (cluster, by, object), &[Step::Key("apiVersion".to_owned())], message);
@@ -189,9 +192,13 @@ fn fits(gatherer: &mut Gatherer<'_>, at: At<'_>, version: &Version, filled: &Val
 
 /// Holds an object to the JSON schema of its kind.
 fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>) {
-    let Some(schemas) = gatherer.context.schemas else { return };
     let object = at.2;
-    match schemas.of(object) {
+    let found = match gatherer.context.schemas {
+        Some(schemas) => schemas.of(object),
+        None if gatherer.context.crds.is_empty() => return,
+        None => Ok(None),
+    };
+    match found {
         Ok(Some(validator)) => {
             report(gatherer, at, &validator, &object.0);
         }

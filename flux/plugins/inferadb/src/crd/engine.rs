@@ -158,7 +158,6 @@ pub(super) fn ask(program: &Program, context: &Context<'_, '_>) -> Outcome {
     match program.execute(context) {
         Ok(Value::Bool(true)) => Outcome::Holds,
         Ok(Value::Bool(false)) => Outcome::Broken,
-        Ok(_) => Outcome::Unknown,
         Err(ExecutionError::NoSuchKey(key)) => Outcome::Failed(format!("no such key: {key}")),
         Err(ExecutionError::IndexOutOfBounds(_)) => Outcome::Failed("index out of bounds".to_owned()),
         Err(ExecutionError::DivisionByZero(_)) => Outcome::Failed("division by zero".to_owned()),
@@ -167,7 +166,7 @@ pub(super) fn ask(program: &Program, context: &Context<'_, '_>) -> Outcome {
         Err(ExecutionError::FunctionError { function, .. }) if function == "substring" || function == "charAt" => {
             Outcome::Failed(format!("`{function}` beyond the end"))
         }
-        Err(_) => Outcome::Unknown,
+        Ok(_) | Err(_) => Outcome::Unknown,
     }
 }
 

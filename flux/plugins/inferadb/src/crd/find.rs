@@ -48,8 +48,13 @@ impl Crds {
         Ok(Crds { files, read: RefCell::default(), versions: RefCell::default() })
     }
 
+    /// Whether there is no file with one.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The definition of an object: one of its cluster's own, or else one of the files.
-    pub(crate) fn of<'c>(&self, own: &mut impl Iterator<Item = &'c Object>, object: &Object) -> Result<Option<Found>> {
+    pub(crate) fn of(&self, own: &[&Object], object: &Object) -> Result<Option<Found>> {
         let (group, kind) = (object.group(), object.kind());
         let fits = |document: &Value| {
             is_crd(document) && document["spec"]["group"] == group && document["spec"]["names"]["kind"] == kind
@@ -57,7 +62,7 @@ impl Crds {
         if group.is_empty() {
             return Ok(None);
         }
-        if let Some(own) = own.find(|one| fits(&one.0)) {
+        if let Some(own) = own.iter().find(|one| fits(&one.0)) {
             return self.version(&own.0, object, &own.id().to_string()).map(Some);
         }
         for (position, file) in self.files.iter().enumerate() {

@@ -4,8 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use base64::Engine as _;
 
+type Check = fn(&str) -> bool;
+
 /// Formats by name.
-pub(super) const KNOWN: [(&str, fn(&str) -> bool); 7] = [
+pub(super) const KNOWN: [(&str, Check); 7] = [
     ("date-time", date_time),
     ("date", date),
     ("duration", duration),

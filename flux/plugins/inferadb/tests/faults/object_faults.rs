@@ -26,6 +26,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         held("a value that the field does not take", unlisted),
         held("a field that is missing", missing_field),
         held("a text that becomes a number", number),
+        held("a field that another one rules out", broken_rule),
         held("a kind without a schema", unknown_kind),
     ]
 }
@@ -234,6 +235,12 @@ fn missing_field(tree: &mut Tree, dice: &mut Dice) -> Planted {
 
 fn number(tree: &mut Tree, dice: &mut Dice) -> Planted {
     annotate(tree, dice, "example.com/nodes: ${FDB_NODES}").is("schema")
+}
+
+fn broken_rule(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    let at = dice.choose(&tree.lines(|document, line| document.kind == "Provider" && line == "spec:"));
+    tree.insert(&at, "  commitStatusExpr: \"'deployed'\"");
+    at.is("crd-rule")
 }
 
 fn unknown_kind(tree: &mut Tree, dice: &mut Dice) -> Planted {

@@ -90,6 +90,6 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         Form::Sarif => report::sarif(&findings),
         Form::Github => report::github(&findings),
     });
-    tell(&report::summary(&findings, schemas.is_some()));
+    tell(&report::summary(&findings, schemas.is_some() || !crds.is_empty()));
     Ok(if findings.found.is_empty() { 0 } else { FOUND })
 }

@@ -59,7 +59,7 @@ pub(super) fn summary(findings: &Findings, has_schemas: bool) -> String {
         findings.waived.len()
     );
     if !has_schemas {
-        out.push_str("; no schemas here, so no object was held to its own: give their location with `--schema-location`");
+        out.push_str("; no schemas here, so no object was held to its own: give their location with `--schema-location` or `--crd-location`");
     } else if !findings.without_schema.is_empty() {
         let count: usize = findings.without_schema.values().sum();
         let kinds: Vec<&str> = findings.without_schema.keys().map(String::as_str).collect();
