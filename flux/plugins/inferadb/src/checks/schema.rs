@@ -80,15 +80,20 @@ fn filled(location: &str, object: &Object) -> String {
 }
 
 /// Where schemas and charts are, unless something else is said.
-pub(super) fn folder(repository: &Path) -> PathBuf {
+pub(crate) fn folder(repository: &Path) -> PathBuf {
     let told = std::env::var_os("INFERADB_SCHEMA_DIR").map(PathBuf::from);
     told.unwrap_or_else(|| repository.join("../shared/schemas"))
 }
 
-pub(super) fn read(path: &Path) -> Result<Validator> {
+fn read(path: &Path) -> Result<Validator> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let broken = |why: String| Error::Usage(format!("`{}` is no JSON schema: {why}", path.display()));
-    let schema: Value = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
+    validator(&text, &path.display().to_string())
+}
+
+/// What a schema's text holds values to.
+pub(super) fn validator(text: &str, path: &str) -> Result<Validator> {
+    let broken = |why: String| Error::Usage(format!("`{path}` is no JSON schema: {why}"));
+    let schema: Value = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
     jsonschema::validator_for(&schema).map_err(|error| broken(error.to_string()))
 }
 

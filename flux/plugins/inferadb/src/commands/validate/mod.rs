@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::checks::{self, Charts, Context, RULES, Schemas};
+use crate::checks::{self, Context, RULES, Schemas};
 use crate::cli::{FOUND, Shared, colours, print, tell};
 use crate::error::Result;
+use crate::helm::{self, When};
 use crate::place::Places;
 use crate::tree::Tree;
 
@@ -28,9 +29,6 @@ pub(crate) struct Options {
     /// Where JSON schemas are, as kubeconform names them; by default in `$INFERADB_SCHEMA_DIR` or `../shared/schemas`
     #[arg(long, value_name = "TEMPLATE")]
     schema_location: Vec<String>,
-    /// Where charts are, with `{{.Chart}}` and `{{.Version}}`; by default in `charts` beside the schemas
-    #[arg(long, value_name = "TEMPLATE")]
-    chart_location: Vec<String>,
     /// A kind without a schema is a finding, instead of being counted
     #[arg(long)]
     require_schemas: bool,
@@ -40,6 +38,8 @@ pub(crate) struct Options {
     /// Lists the rules, and looks at nothing
     #[arg(long)]
     rules: bool,
+    #[command(flatten)]
+    releases: helm::Rendering,
     #[command(flatten)]
     shared: Shared,
 }
@@ -63,16 +63,17 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository: PathBuf = options.shared.repository()?;
     let renderer = options.shared.renderer(&repository)?;
     let tree = Tree::from_folder(&repository)?;
-    let clusters = options.shared.build(&tree, &options.names, &renderer)?;
+    let releaser = options.releases.releaser(&options.shared, &repository, When::Never, false)?;
+    let clusters = options.shared.build(&tree, &options.names, &renderer, releaser.as_ref())?;
     let schemas = Schemas::find(&options.schema_location, &repository);
-    let charts = Charts::find(&options.chart_location, &repository);
+    let charts = options.releases.charts(&repository);
     let given = options.shared.given()?;
     let context = Context {
         clusters: &clusters,
         all_clusters: options.names.is_empty(),
         places: Places::new(&tree),
         schemas: schemas.as_ref(),
-        charts: charts.as_ref(),
+        charts: &charts,
         require_schemas: options.require_schemas,
         given: &given.objects,
     };
@@ -83,6 +84,9 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         Form::Sarif => report::sarif(&findings),
         Form::Github => report::github(&findings),
     });
+    for note in helm::left_out(&clusters) {
+        tell(&note);
+    }
     tell(&report::summary(&findings, schemas.is_some()));
     Ok(if findings.found.is_empty() { 0 } else { FOUND })
 }
