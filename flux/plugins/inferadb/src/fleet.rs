@@ -157,7 +157,7 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
     }
     let asked = known.into_iter().filter(|(name, _)| input.names.is_empty() || input.names.contains(name));
     let artifacts = Artifacts::default();
-    let progress = Progress::new();
+    let progress = Progress::new("Kustomizations");
     let mut states = Vec::new();
     for (name, folder) in asked {
         states.push(State::start(name, &folder, input)?);

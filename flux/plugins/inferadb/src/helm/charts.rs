@@ -132,7 +132,8 @@ pub(super) fn in_source(source: &Tree, path: &str, wishes: &Wishes) -> Result<Tr
     for dependency in about["dependencies"].as_array().into_iter().flatten() {
         let name = dependency["name"].as_str().unwrap_or_default();
         let Some(local) = dependency["repository"].as_str().and_then(|url| url.strip_prefix("file://")) else { continue };
-        let is_there = chart.below("charts").iter().any(|file| file.starts_with(&format!("charts/{name}")));
+        let own = [format!("charts/{name}/"), format!("charts/{name}-")];
+        let is_there = chart.below("charts").iter().any(|file| own.iter().any(|own| file.starts_with(own)));
         let Some(from) = join(&folder, local).filter(|from| !is_there && source.has_folder(from)) else { continue };
         chart.take(&source.sub(&from), &format!("charts/{name}"));
     }

@@ -30,6 +30,7 @@ use crate::fleet::{Built, Cluster, Input, Kustomization};
 use crate::object::Object;
 use crate::parallel::in_parallel;
 use crate::place::Places;
+use crate::progress::Progress;
 use crate::render::{Cache, hex};
 use crate::sources::Artifacts;
 use objects::Made;
@@ -84,8 +85,14 @@ impl Releaser {
         }
         let artifacts = Artifacts::default();
         let known: Vec<Known> = clusters.iter().map(|cluster| Known::of(cluster, &self.api_versions)).collect();
-        let outcomes =
-            in_parallel(&jobs, |job| self.release(&clusters[job.cluster], &known[job.cluster], job, input, &artifacts));
+        let progress = Progress::new("releases");
+        progress.expect(jobs.len());
+        let outcomes = in_parallel(&jobs, |job| {
+            let outcome = self.release(&clusters[job.cluster], &known[job.cluster], job, input, &artifacts);
+            progress.step();
+            outcome
+        });
+        drop(progress);
         let places = Places::new(input.tree);
         for (job, outcome) in jobs.into_iter().zip(outcomes) {
             let outcome = match outcome {

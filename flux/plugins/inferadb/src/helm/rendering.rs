@@ -56,14 +56,22 @@ impl Rendering {
             return Ok(None);
         }
         let cache = shared.cache();
-        let helm = Helm::find(self.helm.as_deref(), repository, &cache)?;
-        if let Some(warning) = helm.as_ref().and_then(Helm::warning) {
+        let helm = match Helm::find(self.helm.as_deref(), repository, &cache) {
+            Ok(Some(helm)) => Ok(helm),
+            Ok(None) => Err(format!(
+                "helm is not installed: get {VERSION} (`go install helm.sh/helm/v4/cmd/helm@{VERSION}`), and give its path with `--helm` or HELM where it is not on PATH"
+            )),
+            // One that nobody named is no reason to fail.
+            Err(error) if self.helm.is_none() && std::env::var_os("HELM").is_none() => {
+                Err(format!("helm does not work: {error}"))
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(warning) = helm.as_ref().ok().and_then(Helm::warning) {
             tell(&format!("warning: {warning}"));
         }
         Ok(Some(Releaser {
-            helm: helm.ok_or_else(|| {
-                format!("helm is not installed: get {VERSION} (`go install helm.sh/helm/v4/cmd/helm@{VERSION}`), and give its path with `--helm` or HELM where it is not on PATH")
-            }),
+            helm,
             charts: self.charts(repository),
             kube_version: self.kube_version.clone(),
             api_versions: self.api_versions.clone(),
