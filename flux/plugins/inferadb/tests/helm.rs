@@ -503,6 +503,21 @@ spec:
 }
 
 #[test]
+fn a_variable_from_a_secret_stays_hidden_behind_a_release() {
+    let Some(helm) = helm() else { return };
+    let repo = repo("  values: {number: 5, password: '${PASSWORD}'}\n");
+    repo.write("clusters/one/apps.yaml", &format!("{ROOT}  postBuild: {{substituteFrom: [{{kind: Secret, name: vars}}]}}\n"));
+    let vars = "apiVersion: v1\nkind: Secret\nmetadata: {name: vars, namespace: flux-system}\nstringData: {PASSWORD: hunter2}\n";
+    repo.write("clusters/one/vars.yaml", vars);
+    repo.commit();
+    repo.write("clusters/one/vars.yaml", &vars.replace("hunter2", "hunter3"));
+    let ran = run(&repo, &helm, &["diff", "HEAD", "--releases", "always"]);
+    assert!(ran.out.contains("~ changed: ConfigMap team/web, by HelmRelease team/web"), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("-  values: '*** (before)'") && ran.out.contains("   number: '5'\n"), "{}", ran.out);
+    assert!(!ran.out.contains("hunter"), "{}", ran.out);
+}
+
+#[test]
 fn what_helm_says_quotes_no_secret() {
     let Some(helm) = helm() else { return };
     let repo = repo(FROM_SECRET);
