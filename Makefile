@@ -20,6 +20,8 @@ TFLINT := $(BUILD)/bin/tflint
 # The kustomize that Flux links, and what Flux's own controller makes of a Flux Kustomization.
 KUSTOMIZE := $(BUILD)/bin/kustomize
 FLUX_ORACLE := $(BUILD)/bin/flux-oracle
+# The helm whose library Flux links.
+HELM := $(BUILD)/bin/helm
 # The API server that `make flux-full` asks, its etcd, and kubectl: not among the tools, as nothing else needs them and they take minutes.
 KUBE_APISERVER := $(BUILD)/bin/kube-apiserver
 KUBECTL := $(BUILD)/bin/kubectl
@@ -41,6 +43,7 @@ export TALOS_MACHINERY_CLI       := $(CURDIR)/$(BUILD)/bin/machinery
 export TALOS_MACHINERY_CLI_V1_14 := $(CURDIR)/$(BUILD)/bin/machinery-v1.14
 export KUSTOMIZE_CLI             := $(CURDIR)/$(KUSTOMIZE)
 export FLUX_ORACLE_CLI           := $(CURDIR)/$(FLUX_ORACLE)
+export HELM_CLI                  := $(CURDIR)/$(HELM)
 export KUBE_APISERVER_CLI        := $(CURDIR)/$(KUBE_APISERVER)
 export KUBECTL_CLI               := $(CURDIR)/$(KUBECTL)
 export ETCD_CLI                  := $(CURDIR)/$(ETCD)
@@ -159,7 +162,7 @@ cloud-schemas: ## Reads the schemas that tests hold modules on hashicorp/aws to,
 mirror: ## The provider where `terraform init` finds it: for environments on AWS, which need AWS' provider too
 	@scripts/mirror.sh
 
-tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(KUSTOMIZE) $(FLUX_ORACLE) $(CRD_ORACLE) $(CILIUM) ## All that the tests build in Go
+tools: $(TOFU) $(MACHINERY) $(TFPLUGINDOCS) $(TERRAFORM_DOCS) $(TFLINT) $(KUSTOMIZE) $(FLUX_ORACLE) $(CRD_ORACLE) $(HELM) $(CILIUM) ## All that the tests build in Go
 
 tofu: $(TOFU) ## OpenTofu, built from source into .build/bin
 
@@ -206,6 +209,13 @@ $(FLATE): acceptance-tests/tools/flate/go.mod acceptance-tests/tools/flate/go.su
 	@scripts/need.sh go
 	@echo "Building flate from source (some minutes, once)"
 	@cd $(<D) && GOTOOLCHAIN=go1.27.0 $(GO_BUILD) -trimpath -o $(CURDIR)/$@ github.com/home-operations/flate/cmd/flate
+	@touch $@
+
+# It knows its version from the link alone.
+$(HELM): acceptance-tests/tools/helm/go.mod acceptance-tests/tools/helm/go.sum
+	@scripts/need.sh go
+	@cd $(<D) && version=$$(go list -m -f '{{.Version}}' helm.sh/helm/v4) && $(GO_BUILD) -trimpath \
+	  -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=$$version" -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
 	@touch $@
 
 $(FLUX_ORACLE): $(wildcard acceptance-tests/tools/flux-oracle/*)

@@ -113,4 +113,6 @@ fn the_tree_uses_the_preferred_versions() {
     assert!(approver.contains(&format!("kubelet-serving-cert-approver:{}\n", preferred("kubelet_serving_cert_approver"))));
     let kustomize = read("acceptance-tests/tools/kustomize/go.mod");
     assert!(kustomize.contains(&format!("sigs.k8s.io/kustomize/kustomize/v5 v{} ", preferred("kustomize"))));
+    let helm = read("acceptance-tests/tools/helm/go.mod");
+    assert!(helm.contains(&format!("helm.sh/helm/v4 v{} ", preferred("helm"))));
 }

@@ -1,4 +1,5 @@
-// Command flux-oracle says what Flux 2.9's kustomize-controller makes of a Flux Kustomization, with the controller's own code.
+// Command flux-oracle says what Flux 2.9's controllers make of a Flux Kustomization, and of a HelmRelease's values, with their
+// own code.
 //
 // Without arguments it reads one JSON job per line from standard input and writes one JSON answer per line to standard output,
 // so that hundreds of cases run in one process:
@@ -10,6 +11,12 @@
 //
 // Only `source` and `kustomization` are needed. An answer is {"id": "any", "objects": [...]}, the objects in the order of the
 // build, or {"id": "any", "error": "..."}. `source` is copied before anything is written.
+//
+// A job with a HelmRelease instead of a source asks for the values that helm-controller composes of `valuesFrom` and `values`:
+//
+//	{"id": "any", "release": "the HelmRelease", "objects": "as above"}
+//
+// Its answer is {"id": "any", "values": {...}, "integers": ["/path", ...]}, with the paths of numbers that are no floats.
 //
 // `flux-oracle walk TREE [CLUSTER…]` builds whole clusters of the GitOps repository TREE: the root that the FluxInstance of
 // flux/clusters/CLUSTER makes, then every Flux Kustomization that a build holds. It prints what each build gives and fails
@@ -36,14 +43,17 @@ type request struct {
 	Source        string          `json:"source"`
 	Ignore        string          `json:"ignore"`
 	Kustomization json.RawMessage `json:"kustomization"`
+	Release       json.RawMessage `json:"release"`
 	Objects       json.RawMessage `json:"objects"`
 	Strict        *bool           `json:"strict"`
 }
 
 type answer struct {
-	ID      json.RawMessage `json:"id,omitempty"`
-	Objects *[]any          `json:"objects,omitempty"`
-	Error   string          `json:"error,omitempty"`
+	ID       json.RawMessage `json:"id,omitempty"`
+	Objects  *[]any          `json:"objects,omitempty"`
+	Values   *map[string]any `json:"values,omitempty"`
+	Integers []string        `json:"integers,omitempty"`
+	Error    string          `json:"error,omitempty"`
 }
 
 func main() {
@@ -100,6 +110,13 @@ func answerLine(ctx context.Context, line []byte) answer {
 	var asked request
 	if err := json.Unmarshal(line, &asked); err != nil {
 		return answer{Error: fmt.Sprintf("the job is not JSON: %v", err)}
+	}
+	if asked.Release != nil {
+		values, integers, err := composeValues(ctx, asked)
+		if err != nil {
+			return answer{ID: asked.ID, Error: err.Error()}
+		}
+		return answer{ID: asked.ID, Values: &values, Integers: integers}
 	}
 	built, err := build(ctx, asked)
 	if err != nil {

@@ -11,6 +11,7 @@ use crate::commands;
 use crate::complete;
 use crate::error::{Error, Result};
 use crate::fleet::{self, Cluster, Input};
+use crate::helm::Releaser;
 use crate::render::{Cache, Kustomize, Renderer};
 use crate::tree::Tree;
 use crate::variables::Given;
@@ -115,8 +116,12 @@ impl Shared {
         self.at.clusters_told()
     }
 
+    pub(crate) fn cache(&self) -> Cache {
+        if self.no_cache { Cache::none() } else { Cache::of_user() }
+    }
+
     pub(crate) fn renderer(&self, repository: &Path) -> Result<Renderer> {
-        let cache = if self.no_cache { Cache::none() } else { Cache::of_user() };
+        let cache = self.cache();
         let kustomize = Kustomize::find(self.kustomize.as_deref(), repository, &cache)?;
         if let Some(warning) = kustomize.warning() {
             tell(&format!("warning: {warning}"));
@@ -134,8 +139,14 @@ impl Shared {
         Ok(crate::root::clusters(tree, self.clusters_told())?.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// Builds the clusters of a tree.
-    pub(crate) fn build(&self, tree: &Tree, names: &[String], renderer: &Renderer) -> Result<Vec<Cluster>> {
+    /// Builds the clusters of a tree, with their Helm releases where something renders them.
+    pub(crate) fn build(
+        &self,
+        tree: &Tree,
+        names: &[String],
+        renderer: &Renderer,
+        releaser: Option<&Releaser>,
+    ) -> Result<Vec<Cluster>> {
         let given = self.given()?;
         let mut sources = BTreeMap::new();
         for source in &self.source {
@@ -145,7 +156,12 @@ impl Shared {
             sources.insert(key.to_owned(), PathBuf::from(folder));
         }
         let clusters = self.clusters_told();
-        fleet::build(&Input { tree, clusters, names, given: &given, sources: &sources, renderer })
+        let input = Input { tree, clusters, names, given: &given, sources: &sources, renderer };
+        let mut clusters = fleet::build(&input)?;
+        if let Some(releaser) = releaser {
+            releaser.render(&mut clusters, &input);
+        }
+        Ok(clusters)
     }
 }
 

@@ -100,9 +100,16 @@ fn values(flag: &Arg, start: &str, before: &[String]) -> (Candidates, u8) {
         "cluster" => (starting(clusters(before), start), NO_FILES),
         "repo" | "clusters" => (Vec::new(), FOLDERS),
         "env" => (starting(environments(before), start), NO_FILES),
-        "set" | "strip" | "provider-region" | "zones" | "backup-replica-region" | "cidr" | "pod-cidr" | "service-cidr" => {
-            (Vec::new(), NO_FILES)
-        }
+        "set"
+        | "strip"
+        | "kube-version"
+        | "api-versions"
+        | "provider-region"
+        | "zones"
+        | "backup-replica-region"
+        | "cidr"
+        | "pod-cidr"
+        | "service-cidr" => (Vec::new(), NO_FILES),
         _ => (Vec::new(), FILES),
     }
 }

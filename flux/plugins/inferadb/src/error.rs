@@ -88,6 +88,21 @@ pub(crate) enum Error {
     /// A region that is not written.
     #[error(transparent)]
     NewRegion(#[from] crate::commands::new_region::Refused),
+    /// A Helm release that cannot be rendered on this machine, which says nothing against it.
+    #[error("{0}")]
+    NotRendered(String),
+    /// The values of a Helm release cannot be put together.
+    #[error("its values cannot be composed: {0}")]
+    Values(String),
+    /// A chart is none, or not what a release makes of it.
+    #[error("{0}")]
+    Chart(String),
+    /// A post-renderer refused what helm gave.
+    #[error("post-rendering failed: {0}")]
+    PostRender(String),
+    /// `helm template` refused.
+    #[error("helm template failed: {0}")]
+    Helm(String),
     /// Two Kustomizations of one name.
     #[error("{first} and {second} both produce the Kustomization `{id}`")]
     TwoParents { id: String, first: String, second: String },

@@ -1,20 +1,20 @@
 //! The clusters with all that Flux would build for them. The graph is found from what each Kustomization renders, from the
 //! root on, so that a parent may patch, substitute or make its children.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::object::Object;
+use crate::object::{Id, Object};
 use crate::parallel::{in_parallel, on_each};
 use crate::place::{Place, Places};
 use crate::post_build;
 use crate::progress::Progress;
 use crate::render::{Rendered, Renderer};
 use crate::root::{self, Root};
+use crate::sources::{Artifacts, Sources};
 use crate::tree::Tree;
 use crate::variables::{self, Given, Missing, Pool};
 
@@ -39,9 +39,26 @@ pub(crate) struct Cluster {
     pub(crate) place: Place,
     /// Parents before their children, and what is depended on before what depends on it.
     pub(crate) kustomizations: Vec<Kustomization>,
+    /// The Helm releases that were asked to be rendered, which produce objects as Kustomizations do.
+    pub(crate) releases: Vec<Kustomization>,
+    /// Its ConfigMaps and Secrets.
+    pub(crate) pool: Pool,
+    pub(crate) sources: Sources,
 }
 
-/// A Flux Kustomization.
+impl Cluster {
+    /// All that produces objects.
+    pub(crate) fn producers(&self) -> impl Iterator<Item = &Kustomization> {
+        self.kustomizations.iter().chain(&self.releases)
+    }
+
+    /// Whether all of it builds: where something does not, what it would have brought is not known.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.producers().all(|one| one.outcome.is_ok() || one.is_left_out())
+    }
+}
+
+/// What produces objects: a Flux Kustomization, or a Helm release.
 pub(crate) struct Kustomization {
     pub(crate) object: Object,
     /// `NAMESPACE/NAME` of the one that renders it; none for the root.
@@ -60,18 +77,28 @@ pub(crate) struct Built {
     pub(crate) shadows: Vec<Option<Value>>,
     /// The names of variables that the objects ask for.
     pub(crate) reads: BTreeSet<String>,
-}
-
-impl Cluster {
-    /// Whether all of it builds: where something does not, what it would have brought is not known.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.kustomizations.iter().all(|one| one.outcome.is_ok())
-    }
+    /// Those that stay in the cluster where they are produced no more: what Helm creates and never deletes.
+    pub(crate) kept: BTreeSet<Id>,
 }
 
 impl Kustomization {
+    /// `NAMESPACE/NAME` of a Kustomization, with the kind in front for a Helm release.
     pub(crate) fn id(&self) -> String {
-        id(&self.object)
+        if self.is_release() { self.title() } else { id(&self.object) }
+    }
+
+    pub(crate) fn is_release(&self) -> bool {
+        self.object.kind() == "HelmRelease"
+    }
+
+    /// `KIND NAMESPACE/NAME`.
+    pub(crate) fn title(&self) -> String {
+        format!("{} {}", self.object.kind(), id(&self.object))
+    }
+
+    /// Whether it is a Helm release that could not be rendered on this machine, which is no fault of it.
+    pub(crate) fn is_left_out(&self) -> bool {
+        matches!(self.outcome, Err(Error::NotRendered(_)))
     }
 
     pub(crate) fn spec(&self) -> &Value {
@@ -84,7 +111,7 @@ impl Kustomization {
         // Some errors name their place themselves.
         let place = self.place.as_ref().filter(|_| error.place().is_none());
         let place = place.map(|place| format!(" ({}:{})", place.file, place.line)).unwrap_or_default();
-        Some(format!("Kustomization {}{place}: {error}", self.id()))
+        Some(format!("{}{place}: {error}", self.title()))
     }
 
     pub(crate) fn is_suspended(&self) -> bool {
@@ -130,7 +157,7 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
     }
     let asked = known.into_iter().filter(|(name, _)| input.names.is_empty() || input.names.contains(name));
     let artifacts = Artifacts::default();
-    let progress = Progress::new();
+    let progress = Progress::new("Kustomizations");
     let mut states = Vec::new();
     for (name, folder) in asked {
         states.push(State::start(name, &folder, input)?);
@@ -167,24 +194,6 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
     Ok(clusters)
 }
 
-/// The artifacts made so far, by folder and `spec.ignore`.
-#[derive(Default)]
-struct Artifacts(Mutex<HashMap<ArtifactKey, Arc<Tree>>>);
-
-type ArtifactKey = (String, Option<String>);
-
-impl Artifacts {
-    fn get(&self, key: ArtifactKey, make: impl FnOnce() -> Result<Tree>) -> Result<Arc<Tree>> {
-        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tree) = trees.get(&key) {
-            return Ok(Arc::clone(tree));
-        }
-        let tree = Arc::new(make()?);
-        trees.insert(key, Arc::clone(&tree));
-        Ok(tree)
-    }
-}
-
 enum Step {
     Found,
     Rendered(Result<Rendered>),
@@ -203,41 +212,20 @@ struct State {
     root: Root,
     nodes: Vec<Node>,
     pool: Pool,
-    /// Sources that the cluster's Kustomizations render, by `KIND/NAMESPACE/NAME`.
-    sources: HashMap<String, Value>,
+    sources: Sources,
 }
 
 impl State {
     fn start(name: String, folder: &str, input: &Input<'_>) -> Result<Self> {
         let root = root::find(input.tree, folder)?;
-        let mut state = State { name, root, nodes: Vec::new(), pool: Pool::default(), sources: HashMap::new() };
+        let object = patched_root(&root, input)?;
+        let sources = Sources::new(&root, source_of(&object));
+        let mut pool = Pool::default();
         for object in &input.given.objects {
-            state.pool.add(object, None);
+            pool.add(object, None);
         }
-        let object = state.patched_root(input)?;
-        state.nodes.push(Node { object, parent: None, step: Step::Found, files: Vec::new() });
-        Ok(state)
-    }
-
-    /// The root with the FluxInstance's patches on it: kustomize applies them, as flux-operator has it do.
-    fn patched_root(&self, input: &Input<'_>) -> Result<Object> {
-        let root = &self.root.kustomization;
-        let patches: Vec<&Value> = self
-            .root
-            .patches
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|patch| patch["target"].is_object() || patch["patch"].as_str().is_some_and(|text| names(text, root)))
-            .collect();
-        if patches.is_empty() {
-            return Ok(root.clone());
-        }
-        let sync = Tree::from_memory([("sync.yaml".to_owned(), crate::yaml::emit(&root.0).into_bytes())]);
-        let rendered = input.renderer.render(&sync, "the FluxInstance", &json!({"patches": patches}))?;
-        let root_after =
-            rendered.documents.iter().map(|document| Object(document.value.clone())).find(Object::is_flux_kustomization);
-        Ok(root_after.unwrap_or_else(|| root.clone()))
+        let nodes = vec![Node { object, parent: None, step: Step::Found, files: Vec::new() }];
+        Ok(State { name, root, nodes, pool, sources })
     }
 
     fn unrendered(&self) -> impl Iterator<Item = usize> {
@@ -247,24 +235,7 @@ impl State {
     fn render(&self, position: usize, input: &Input<'_>, artifacts: &Artifacts) -> Result<Rendered> {
         let node = &self.nodes[position];
         let source = source_of(&node.object);
-        let own = source_of(&self.nodes[0].object);
-        let ignore = self.sources.get(&source).and_then(|spec| spec["ignore"].as_str()).map(str::to_owned);
-        let tree = if let Some(folder) = input.sources.get(&source) {
-            artifacts
-                .get((folder.display().to_string(), ignore.clone()), || Tree::from_folder(folder)?.artifact(ignore.as_deref()))?
-        } else if source == own || self.is_same_source(&source, &own) {
-            let ignore = ignore.or_else(|| self.root.ignore.clone().filter(|_| source == own));
-            let folder = &self.root.artifact;
-            artifacts.get((format!("./{folder}"), ignore.clone()), || {
-                if folder.is_empty() {
-                    input.tree.artifact(ignore.as_deref())
-                } else {
-                    input.tree.sub(folder).artifact(ignore.as_deref())
-                }
-            })?
-        } else {
-            return Err(Error::NoSource(source));
-        };
+        let tree = self.sources.tree(&source, input, artifacts)?;
         let elsewhere = input.sources.get(&source).map(|folder| folder.display().to_string());
         let above = elsewhere.as_deref().unwrap_or(&self.root.artifact);
         let rendered = input.renderer.render(&tree, &source, &node.object.0["spec"]);
@@ -276,14 +247,6 @@ impl State {
             rendered.files.iter_mut().for_each(|file| *file = format!("{}/{file}", self.root.artifact));
         }
         Ok(rendered)
-    }
-
-    /// Another object for the same revision of the same repository.
-    fn is_same_source(&self, source: &str, own: &str) -> bool {
-        match (self.sources.get(source), self.sources.get(own)) {
-            (Some(one), Some(other)) => one["url"].is_string() && one["url"] == other["url"] && one["ref"] == other["ref"],
-            _ => false,
-        }
     }
 
     /// Finishes what has its variables. Where only optional objects are missing, they count as missing once nothing else
@@ -328,7 +291,7 @@ impl State {
             node.files = std::mem::take(&mut rendered.files);
             let gather = || variables::gather(spec, node.object.namespace(), &self.pool, given);
             let made = post_build::objects(&rendered, spec, gather)?;
-            Ok(Built { objects: made.objects, shadows: made.shadows, reads: made.reads })
+            Ok(Built { objects: made.objects, shadows: made.shadows, reads: made.reads, kept: BTreeSet::new() })
         });
         let parent = id(&node.object);
         // Those of another cluster find their children there.
@@ -342,10 +305,7 @@ impl State {
             if object.is_flux_kustomization() {
                 self.add(object, &parent);
             } else {
-                if object.group() == "source.toolkit.fluxcd.io" {
-                    let key = format!("{}/{}/{}", object.kind(), object.namespace(), object.name());
-                    self.sources.entry(key).or_insert_with(|| object.0["spec"].clone());
-                }
+                self.sources.add(&object);
                 self.pool.add(&object, shadow.as_ref());
             }
         }
@@ -377,8 +337,34 @@ impl State {
                 Step::Found | Step::Rendered(_) => Err(Error::Usage("it was not built".to_owned())),
             },
         });
-        Cluster { name: self.name, place: self.root.place, kustomizations: in_order(finished.collect()) }
+        Cluster {
+            name: self.name,
+            place: self.root.place,
+            kustomizations: in_order(finished.collect()),
+            releases: Vec::new(),
+            pool: self.pool,
+            sources: self.sources,
+        }
     }
+}
+
+/// The root with the FluxInstance's patches on it: kustomize applies them, as flux-operator has it do.
+fn patched_root(start: &Root, input: &Input<'_>) -> Result<Object> {
+    let root = &start.kustomization;
+    let patches: Vec<&Value> = start
+        .patches
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|patch| patch["target"].is_object() || patch["patch"].as_str().is_some_and(|text| names(text, root)))
+        .collect();
+    if patches.is_empty() {
+        return Ok(root.clone());
+    }
+    let sync = Tree::from_memory([("sync.yaml".to_owned(), crate::yaml::emit(&root.0).into_bytes())]);
+    let rendered = input.renderer.render(&sync, "the FluxInstance", &json!({"patches": patches}))?;
+    let root_after = rendered.documents.iter().map(|document| Object(document.value.clone())).find(Object::is_flux_kustomization);
+    Ok(root_after.unwrap_or_else(|| root.clone()))
 }
 
 /// Whether a patch without a target is for this object.

@@ -9,6 +9,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Counts what is done. Nothing is written to a pipe.
 pub(crate) struct Progress {
+    /// What is counted.
+    what: &'static str,
     started: Instant,
     is_watched: bool,
     total: AtomicUsize,
@@ -16,9 +18,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(what: &'static str) -> Self {
         let is_watched = std::io::stderr().is_terminal();
-        Progress { started: Instant::now(), is_watched, total: AtomicUsize::new(0), done: AtomicUsize::new(0) }
+        Progress { what, started: Instant::now(), is_watched, total: AtomicUsize::new(0), done: AtomicUsize::new(0) }
     }
 
     /// There is more to do.
@@ -31,7 +33,7 @@ impl Progress {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if self.is_watched && self.started.elapsed() > PATIENCE {
             let total = self.total.load(Ordering::Relaxed);
-            let _ = write!(std::io::stderr().lock(), "\rrendered {done} of {total} Kustomizations\x1b[K");
+            let _ = write!(std::io::stderr().lock(), "\rrendered {done} of {total} {}\x1b[K", self.what);
         }
     }
 }

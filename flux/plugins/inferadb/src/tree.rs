@@ -46,6 +46,26 @@ impl Tree {
         Ok(tree)
     }
 
+    /// All files below a folder of this machine.
+    pub(crate) fn from_untracked(root: &Path) -> Result<Self> {
+        let mut tree = Tree::default();
+        for path in walk(root)? {
+            let file = root.join(&path);
+            if file.is_file() {
+                tree.add(path, Content::Disk(file));
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Puts other files below a folder, over those that are there.
+    pub(crate) fn take(&mut self, other: &Tree, folder: &str) {
+        for (path, content) in &other.files {
+            let path = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
+            self.add(path, content.clone());
+        }
+    }
+
     /// The files of a commit, below `prefix` (empty for all).
     pub(crate) fn from_commit(repository: &Path, commit: &str, prefix: &str) -> Result<Self> {
         let below = if prefix.is_empty() { "." } else { prefix };

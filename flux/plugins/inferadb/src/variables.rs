@@ -55,8 +55,13 @@ impl Pool {
         self.0.entry(key).or_insert(data);
     }
 
+    /// The entries of a ConfigMap or Secret.
+    pub(crate) fn data(&self, kind: &str, namespace: &str, name: &str) -> Option<&BTreeMap<String, Variable>> {
+        self.0.get(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
+    }
+
     fn get(&self, reference: &Reference<'_>, namespace: &str) -> Option<&BTreeMap<String, Variable>> {
-        self.0.get(&(reference.kind.to_owned(), namespace.to_owned(), reference.name.to_owned()))
+        self.data(reference.kind, namespace, reference.name)
     }
 }
 

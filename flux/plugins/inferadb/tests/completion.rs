@@ -37,6 +37,8 @@ fn each_word_has_its_candidates_and_the_last_line_is_the_directive() {
         (&["build", "--no-c"], "--no-cache\n:4\n"),
         (&["build", "--repo", ""], ":16\n"),
         (&["build", "--vars", ""], ":0\n"),
+        (&["build", "--releases", ""], "never\nauto\nalways\n:4\n"),
+        (&["diff", "--kube-version", ""], ":4\n"),
         (&["build", "--clusters", "clusters", "de"], "dev\n:4\n"),
         (&["new-region", ""], ":4\n"),
         (&["new-region", "lon1", "--provider", "d"], "digitalocean\ndocker\n:4\n"),

@@ -30,6 +30,12 @@ fn what_is_missing_comes_with_what_mends_it() {
     let repo = Repo::new(&[("clusters/one/flux.yaml", &INSTANCE.replace("clusters/one", "clusters/other"))]);
     let ran = repo.run(&["doctor", "--kustomize", "/nowhere/kustomize"]);
     assert_eq!(ran.code, 1);
+    // A helm may be on this machine.
+    assert!(
+        ran.out.contains("helm v") || ran.out.contains("could be  helm, which renders the charts of releases\n"),
+        "{}",
+        ran.out
+    );
     assert!(
         ran.out.contains("missing   kustomize, which renders\n          go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.1\n"),
         "{}",

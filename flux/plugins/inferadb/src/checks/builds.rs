@@ -7,12 +7,12 @@ use crate::place::{Step, steps};
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
     for cluster in gatherer.context.clusters {
         let graph = Graph::new(cluster);
-        for kustomization in &cluster.kustomizations {
-            if let Err(error) = &kustomization.outcome {
-                let place = gatherer.context.places.of_failure(cluster, kustomization, error);
+        for producer in cluster.producers().filter(|producer| !producer.is_left_out()) {
+            if let Err(error) = &producer.outcome {
+                let place = gatherer.context.places.of_failure(cluster, producer, error);
                 let message = error.to_string();
                 let message = message.strip_prefix(&format!("{}:{}: ", place.file, place.line)).unwrap_or(&message).to_owned();
-                gatherer.add_at("build", cluster, place, &kustomization.object, message);
+                gatherer.add_at("build", cluster, place, &producer.object, message);
             }
         }
         let mut add = |rule, id: &str, path: &[Step], message: String| {

@@ -1,8 +1,6 @@
 //! Rules `chart-schema` and `chart-value`: what a release sets is what its chart takes.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -10,15 +8,11 @@ use serde_json::Value;
 use super::{Gatherer, objects, schema};
 use crate::error::{Error, Result};
 use crate::fleet::Cluster;
+use crate::helm::{Charts, Named, Secrets, compose, has_values, named};
 use crate::object::Object;
 use crate::place::{Step, dotted, steps};
+use crate::tree::Tree;
 use crate::yaml;
-
-/// Charts on this machine: folders with `values.yaml`, and perhaps `values.schema.json`.
-pub(crate) struct Charts {
-    locations: Vec<String>,
-    read: RefCell<HashMap<PathBuf, Option<Rc<Chart>>>>,
-}
 
 struct Chart {
     values: Value,
@@ -29,65 +23,57 @@ struct Chart {
     schema: Option<jsonschema::Validator>,
 }
 
-impl Charts {
-    /// The locations given, each with `{{.Chart}}` and `{{.Version}}`; without any, those beside the schemas.
-    pub(crate) fn find(locations: &[String], repository: &Path) -> Option<Self> {
-        let mut locations = locations.to_vec();
-        if locations.is_empty() {
-            let folder = schema::folder(repository).join("charts");
-            if !folder.is_dir() {
-                return None;
-            }
-            locations.push(folder.join("{{.Chart}}-{{.Version}}").display().to_string());
-        }
-        Some(Charts { locations, read: RefCell::default() })
-    }
+/// What is known of the charts that were asked for.
+struct Read<'c> {
+    charts: &'c Charts,
+    known: HashMap<(String, String), Option<Rc<Chart>>>,
+}
 
-    fn of(&self, name: &str, version: &str) -> Result<Option<Rc<Chart>>> {
-        for location in &self.locations {
-            let folder = PathBuf::from(location.replace("{{.Chart}}", name).replace("{{.Version}}", version));
-            if let Some(known) = self.read.borrow().get(&folder) {
-                match known {
-                    Some(chart) => return Ok(Some(Rc::clone(chart))),
-                    None => continue,
-                }
-            }
-            let chart = if folder.is_dir() { Some(Rc::new(read(&folder)?)) } else { None };
-            self.read.borrow_mut().insert(folder, chart.clone());
-            if chart.is_some() {
-                return Ok(chart);
-            }
+impl Read<'_> {
+    fn of(&mut self, name: &str, version: &str) -> Result<Option<Rc<Chart>>> {
+        let key = (name.to_owned(), version.to_owned());
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.clone());
         }
-        Ok(None)
+        let chart = match self.charts.of(name, version, has_values)? {
+            Some(files) => Some(Rc::new(read(&files, &format!("{name} {version}"))?)),
+            None => None,
+        };
+        self.known.insert(key, chart.clone());
+        Ok(chart)
     }
 }
 
-fn read(folder: &Path) -> Result<Chart> {
-    let file = |name: &str| {
-        let path = folder.join(name);
-        std::fs::read_to_string(&path).map_err(|source| Error::Read { path, source })
-    };
+fn read(files: &Tree, chart: &str) -> Result<Chart> {
     let parse = |name: &str, text: &str| {
-        let path = folder.join(name).display().to_string();
+        let path = format!("{name} of {chart}");
         yaml::parse_one(text).map(|node| node.to_json()).map_err(|source| Error::Yaml { path, source })
     };
-    let text = file("values.yaml")?;
-    let about = parse("Chart.yaml", &file("Chart.yaml")?)?;
+    let text = files.text("values.yaml")?;
+    let about = parse("Chart.yaml", &files.text("Chart.yaml")?)?;
     let names = |one: &Value| one["alias"].as_str().or(one["name"].as_str()).map(str::to_owned);
-    let schema = folder.join("values.schema.json");
+    let schema = "values.schema.json";
     Ok(Chart {
         values: parse("values.yaml", &text)?,
         text,
         dependencies: about["dependencies"].as_array().into_iter().flatten().filter_map(names).collect(),
-        schema: if schema.is_file() { Some(schema::read(&schema)?) } else { None },
+        schema: if files.has_file(schema) {
+            Some(schema::validator(&files.text(schema)?, &format!("{schema} of {chart}"))?)
+        } else {
+            None
+        },
     })
 }
 
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
-    let Some(charts) = gatherer.context.charts else { return };
+    if gatherer.context.charts.is_empty() {
+        return;
+    }
+    let mut charts = Read { charts: gatherer.context.charts, known: HashMap::new() };
     for cluster in gatherer.context.clusters {
         for (by, object) in objects(cluster).filter(|(_, object)| object.is("helm.toolkit.fluxcd.io", "HelmRelease")) {
-            let Some((name, version)) = chart_of(cluster, object) else { continue };
+            // Of a chart out of Git, or of a range, there is no one version.
+            let Ok(Named::Chart { name, version }) = named(cluster, object) else { continue };
             let chart = match charts.of(&name, &version) {
                 Ok(Some(chart)) => chart,
                 Ok(None) => {
@@ -121,45 +107,14 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
     }
 }
 
-/// The chart of a release and its version; nothing where it comes out of Git, or of a range.
-fn chart_of(cluster: &Cluster, release: &Object) -> Option<(String, String)> {
-    let spec = &release.0["spec"];
-    let chart = &spec["chart"]["spec"];
-    if let Some(name) = chart["chart"].as_str() {
-        return Some((name.to_owned(), chart["version"].as_str()?.to_owned()));
-    }
-    let reference = &spec["chartRef"];
-    let namespace = reference["namespace"].as_str().unwrap_or(release.namespace());
-    let (_, source) = objects(cluster).find(|(_, object)| {
-        object.kind() == "OCIRepository"
-            && reference["kind"] == "OCIRepository"
-            && object.namespace() == namespace
-            && reference["name"] == object.name()
-    })?;
-    let source = &source.0["spec"];
-    let name = source["url"].as_str()?.trim_end_matches('/').rsplit('/').next()?;
-    Some((name.to_owned(), source["ref"]["tag"].as_str()?.to_owned()))
-}
-
-/// All values of a release over the chart's own; nothing where some live only in the cluster.
+/// All values of a release over the chart's own; nothing where some live only in the cluster, or are encrypted.
 fn values_of(cluster: &Cluster, release: &Object, chart: &Chart) -> Option<Value> {
-    let spec = &release.0["spec"];
-    let mut values = chart.values.clone();
-    for item in spec["valuesFrom"].as_array().into_iter().flatten() {
-        // Values from Secrets are not looked at.
-        let found = objects(cluster).map(|(_, object)| object).find(|object| {
-            object.is("", "ConfigMap")
-                && item["kind"] == "ConfigMap"
-                && object.namespace() == release.namespace()
-                && item["name"] == object.name()
-        })?;
-        let key = item["valuesKey"].as_str().unwrap_or("values.yaml");
-        if item["targetPath"].is_string() {
-            return None;
-        }
-        merge(&mut values, &yaml::parse_one(found.0["data"][key].as_str()?).ok()?.to_json());
+    let composed = compose(&release.0["spec"], release.namespace(), &cluster.pool, Secrets::Own).ok()?;
+    if composed.has_placeholders {
+        return None;
     }
-    merge(&mut values, &spec["values"]);
+    let mut values = chart.values.clone();
+    merge(&mut values, &composed.values);
     Some(values)
 }
 

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crd::Crds;
 use crate::fleet::{Cluster, Kustomization};
+use crate::helm::Charts;
 use crate::object::Object;
 use crate::place::{Place, Places, Step};
-pub(crate) use charts::Charts;
-pub(crate) use schema::{Schemas, folder};
+pub(crate) use schema::{Schemas, folder as schema_folder};
 
 /// A rule: its name, and what it holds objects to.
 pub(crate) struct Rule {
@@ -26,7 +26,7 @@ pub(crate) struct Rule {
 
 /// All rules.
 pub(crate) const RULES: &[Rule] = &[
-    Rule { id: "build", about: "each Kustomization builds" },
+    Rule { id: "build", about: "each Kustomization builds, and each Helm release that is rendered" },
     Rule { id: "depends-on", about: "what `dependsOn` names is there" },
     Rule { id: "cycle", about: "nothing waits for itself" },
     Rule { id: "source", about: "what a `sourceRef` or `chartRef` names is there" },
@@ -99,7 +99,7 @@ pub(crate) struct Context<'c> {
     pub(crate) places: Places<'c>,
     pub(crate) schemas: Option<&'c Schemas>,
     pub(crate) crds: &'c Crds,
-    pub(crate) charts: Option<&'c Charts>,
+    pub(crate) charts: &'c Charts,
     pub(crate) require_schemas: bool,
     /// Objects that live only in clusters.
     pub(crate) given: &'c [Object],
@@ -121,17 +121,29 @@ impl Gatherer<'_> {
     fn add(&mut self, rule: &'static str, at: (&Cluster, &Kustomization, &Object), path: &[Step], message: String) {
         let (cluster, by, object) = at;
         let place = self.context.places.of(cluster, by, object, path);
-        self.add_at(rule, cluster, place, object, message);
+        // What a chart makes is waived at its release.
+        let waived = self.waivers.reason(object, rule);
+        let waived = waived.or_else(|| by.is_release().then(|| self.waivers.reason(&by.object, rule)).flatten());
+        let object = object.id().to_string();
+        self.push(cluster, Finding { rule, place, object, message, clusters: Vec::new(), waived }, by.is_release());
     }
 
     fn add_at(&mut self, rule: &'static str, cluster: &Cluster, place: Place, object: &Object, message: String) {
         let waived = self.waivers.reason(object, rule);
         let object = object.id().to_string();
-        let same = self.findings.iter_mut().find(|one| one.rule == rule && one.place == place && one.message == message);
-        match same {
+        self.push(cluster, Finding { rule, place, object, message, clusters: Vec::new(), waived }, false);
+    }
+
+    /// With `apart`, objects of one place are told apart: all that a chart makes stands at its release.
+    fn push(&mut self, cluster: &Cluster, finding: Finding, apart: bool) {
+        let is_same = |one: &&mut Finding| {
+            (one.rule, &one.place, &one.message) == (finding.rule, &finding.place, &finding.message)
+                && (!apart || one.object == finding.object)
+        };
+        match self.findings.iter_mut().find(is_same) {
             Some(same) if same.clusters.contains(&cluster.name) => {}
             Some(same) => same.clusters.push(cluster.name.clone()),
-            None => self.findings.push(Finding { rule, place, object, message, clusters: vec![cluster.name.clone()], waived }),
+            None => self.findings.push(Finding { clusters: vec![cluster.name.clone()], ..finding }),
         }
     }
 }
@@ -158,7 +170,7 @@ pub(crate) fn run(context: &Context<'_>) -> Findings {
     let mut all = std::mem::take(&mut gatherer.findings);
     all.sort_by(|one, other| (&one.place, one.rule, &one.message).cmp(&(&other.place, other.rule, &other.message)));
     let (waived, found) = all.into_iter().partition(|finding| finding.waived.is_some());
-    let objects = context.clusters.iter().flat_map(|cluster| &cluster.kustomizations).map(|one| one.objects().len()).sum();
+    let objects = context.clusters.iter().flat_map(Cluster::producers).map(|one| one.objects().len()).sum();
     let partial = context.clusters.iter().filter(|cluster| !cluster.is_whole()).map(|cluster| cluster.name.clone()).collect();
     let Gatherer { without_schema, not_evaluated, without_chart, .. } = gatherer;
     Findings { found, waived, without_schema, not_evaluated, without_chart, objects, partial }
@@ -166,7 +178,7 @@ pub(crate) fn run(context: &Context<'_>) -> Findings {
 
 /// All objects of a cluster with what renders them; those that Flux itself starts from have nothing that does.
 fn objects(cluster: &Cluster) -> impl Iterator<Item = (&Kustomization, &Object)> {
-    cluster.kustomizations.iter().flat_map(|by| by.objects().iter().map(move |object| (by, object)))
+    cluster.producers().flat_map(|by| by.objects().iter().map(move |object| (by, object)))
 }
 
 /// The identities that a cluster has, those too that other objects bring forth.

@@ -87,10 +87,15 @@ pub(crate) fn folder(repository: &Path) -> PathBuf {
     told.unwrap_or_else(|| repository.join("../shared/schemas"))
 }
 
-pub(super) fn read(path: &Path) -> Result<Validator> {
+fn read(path: &Path) -> Result<Validator> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let broken = |why: String| Error::Usage(format!("`{}` is no JSON schema: {why}", path.display()));
-    let schema: Value = serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
+    validator(&text, &path.display().to_string())
+}
+
+/// What a schema's text holds values to.
+pub(super) fn validator(text: &str, path: &str) -> Result<Validator> {
+    let broken = |why: String| Error::Usage(format!("`{path}` is no JSON schema: {why}"));
+    let schema: Value = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
     jsonschema::validator_for(&schema).map_err(|error| broken(error.to_string()))
 }
 

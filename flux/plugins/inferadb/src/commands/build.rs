@@ -8,13 +8,16 @@ use serde_json::{Value, json};
 use crate::cli::{Data, FOUND, Shared, print, tell};
 use crate::error::Result;
 use crate::fleet::{Cluster, Kustomization};
+use crate::helm::{self, When};
+use crate::object::Object;
 use crate::parallel::in_parallel;
 use crate::tree::Tree;
 use crate::yaml;
 
 /// Prints what Flux would apply to each cluster, Kustomization by Kustomization, in the order in which they get ready.
 ///
-/// What does not build is named on standard error, and the rest is printed; the exit code is 1 then.
+/// What does not build is named on standard error, and the rest is printed; the exit code is 1 then. What a Helm release
+/// installs comes behind it, where its chart and helm are on this machine.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// The clusters; all without any
@@ -24,6 +27,8 @@ pub(crate) struct Options {
     #[arg(long, short, value_enum, default_value_t = Data::Yaml)]
     output: Data,
     #[command(flatten)]
+    releases: helm::Rendering,
+    #[command(flatten)]
     shared: Shared,
 }
 
@@ -32,21 +37,21 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository = options.shared.repository()?;
     let renderer = options.shared.renderer(&repository)?;
     let tree = Tree::from_folder(&repository)?;
-    let clusters = options.shared.build(&tree, &options.names, &renderer)?;
+    let releaser = options.releases.releaser(&options.shared, &repository, When::Auto, false)?;
+    let clusters = options.shared.build(&tree, &options.names, &renderer, releaser.as_ref())?;
     let mut failed = 0;
     for cluster in &clusters {
-        for kustomization in &cluster.kustomizations {
-            if let Some(failure) = kustomization.failure() {
+        for producer in cluster.producers().filter(|producer| !producer.is_left_out()) {
+            if let Some(failure) = producer.failure() {
                 failed += 1;
                 tell(&format!("error: {}: {failure}", cluster.name));
-            } else if kustomization.is_suspended() {
-                tell(&format!(
-                    "note: {}: Kustomization {} is suspended: Flux applies none of its objects",
-                    cluster.name,
-                    kustomization.id()
-                ));
+            } else if producer.is_suspended() {
+                tell(&format!("note: {}: {} is suspended: Flux applies none of its objects", cluster.name, producer.title()));
             }
         }
+    }
+    for note in helm::left_out(&clusters) {
+        tell(&note);
     }
     print(&match options.output {
         Data::Yaml => in_parallel(&clusters, as_yaml).concat(),
@@ -59,11 +64,24 @@ fn applied(cluster: &Cluster) -> impl Iterator<Item = &Kustomization> {
     cluster.kustomizations.iter().filter(|kustomization| !kustomization.is_suspended())
 }
 
+/// The releases that a Kustomization's objects have.
+fn releases<'c>(cluster: &'c Cluster, by: &Kustomization) -> impl Iterator<Item = &'c Kustomization> {
+    let by = by.id();
+    cluster.releases.iter().filter(move |release| release.parent.as_ref() == Some(&by) && !release.is_suspended())
+}
+
 fn as_yaml(cluster: &Cluster) -> String {
     let mut out = String::new();
+    let mut write = |by: &Kustomization, object: &Object| {
+        let _ = write!(out, "---\n# {}: {}\n{}", cluster.name, by.title(), yaml::emit(&object.0));
+    };
     for kustomization in applied(cluster) {
         for object in kustomization.objects() {
-            let _ = write!(out, "---\n# {}: Kustomization {}\n{}", cluster.name, kustomization.id(), yaml::emit(&object.0));
+            write(kustomization, object);
+            let release = releases(cluster, kustomization).find(|release| release.object.id() == object.id());
+            for rendered in release.into_iter().flat_map(Kustomization::objects) {
+                write(release.unwrap_or(kustomization), rendered);
+            }
         }
     }
     out
@@ -71,15 +89,26 @@ fn as_yaml(cluster: &Cluster) -> String {
 
 fn as_json(cluster: &Cluster) -> Value {
     let kustomizations = applied(cluster).map(|kustomization| {
-        let mut one = json!({
-            "namespace": kustomization.object.namespace(),
-            "name": kustomization.object.name(),
-        });
-        match &kustomization.outcome {
-            Ok(built) => one["objects"] = built.objects.iter().map(|object| object.0.clone()).collect(),
-            Err(error) => one["error"] = json!(error.to_string()),
+        let mut one = produced(kustomization);
+        let releases: Vec<Value> = releases(cluster, kustomization).map(produced).collect();
+        if !releases.is_empty() {
+            one["releases"] = Value::Array(releases);
         }
         one
     });
     json!({"name": cluster.name, "kustomizations": kustomizations.collect::<Vec<_>>()})
+}
+
+/// What a Kustomization or release gives, or why it gives nothing.
+fn produced(by: &Kustomization) -> Value {
+    let mut one = json!({
+        "namespace": by.object.namespace(),
+        "name": by.object.name(),
+    });
+    match &by.outcome {
+        Ok(built) => one["objects"] = built.objects.iter().map(|object| object.0.clone()).collect(),
+        Err(error) if by.is_left_out() => one["notRendered"] = json!(error.to_string()),
+        Err(error) => one["error"] = json!(error.to_string()),
+    }
+    one
 }

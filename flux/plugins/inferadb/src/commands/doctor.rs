@@ -8,6 +8,7 @@ use clap::Args;
 use crate::checks::Schemas;
 use crate::cli::{FOUND, Shared, print};
 use crate::error::Result;
+use crate::helm::{self, Helm};
 use crate::render::{Cache, Kustomize, VERSION, on_path};
 use crate::root;
 use crate::tree::Tree;
@@ -53,7 +54,7 @@ fn missing(what: impl Into<String>, mend: impl Into<String>) -> Look {
 /// Looks and tells.
 pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository = options.shared.repository()?;
-    let mut looks = vec![git(), kustomize(options, &repository), flux(), plugin()];
+    let mut looks = vec![git(), kustomize(options, &repository), helm(&repository), flux(), plugin()];
     looks.extend(clusters(options, &repository));
     looks.push(schemas(&repository));
     let mut out = String::new();
@@ -96,6 +97,20 @@ fn kustomize(options: &Options, repository: &Path) -> Look {
             Some(warning) => could(warning, mend),
         },
         Err(_) => missing("kustomize, which renders", mend),
+    }
+}
+
+fn helm(repository: &Path) -> Look {
+    // This repository builds its own.
+    let own = repository.join("acceptance-tests/tools/helm/go.mod").is_file();
+    let mend =
+        if own { "make .build/bin/helm".to_owned() } else { format!("go install helm.sh/helm/v4/cmd/helm@{}", helm::VERSION) };
+    match Helm::find(None, repository, &Cache::none()) {
+        Ok(Some(helm)) => match helm.warning() {
+            None => well(format!("helm {} ({})", helm.version, helm.program.display())),
+            Some(warning) => could(warning, mend),
+        },
+        _ => could("helm, which renders the charts of releases", mend),
     }
 }
 

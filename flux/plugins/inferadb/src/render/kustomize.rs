@@ -92,13 +92,9 @@ pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-/// Asked once for each program, as asking takes as long as a small build.
-fn version(program: &Path, cache: &Cache) -> Result<String> {
-    let start = |source| Error::Program {
-        program: program.display().to_string(),
-        source,
-        advice: "give the path of kustomize with `--kustomize` or KUSTOMIZE",
-    };
+/// What a program prints of its version. Asked once for each program, as asking takes as long as a small build.
+pub(crate) fn printed_version(program: &Path, arguments: &[&str], advice: &'static str, cache: &Cache) -> Result<String> {
+    let start = |source| Error::Program { program: program.display().to_string(), source, advice };
     let meta = std::fs::metadata(program).map_err(start)?;
     let modified = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).unwrap_or_default();
     let key = format!("version\0{}\0{}\0{}", program.display(), meta.len(), modified.as_nanos());
@@ -106,11 +102,15 @@ fn version(program: &Path, cache: &Cache) -> Result<String> {
     if let Some(version) = cache.get(&key) {
         return Ok(version);
     }
-    let printed = tree::output(Command::new(program).arg("version"))?;
-    let printed = String::from_utf8_lossy(&printed);
-    // `v5.8.1`, or `{kustomize/v5.5.0  2024-…  }` of older ones.
-    let version = printed.trim().trim_matches(['{', '}']).split_whitespace().next().unwrap_or("unknown");
-    let version = version.rsplit('/').next().unwrap_or(version).to_owned();
+    let printed = tree::output(Command::new(program).args(arguments))?;
+    let version = String::from_utf8_lossy(&printed).trim().to_owned();
     cache.put(&key, &version);
     Ok(version)
+}
+
+fn version(program: &Path, cache: &Cache) -> Result<String> {
+    let printed = printed_version(program, &["version"], "give the path of kustomize with `--kustomize` or KUSTOMIZE", cache)?;
+    // `v5.8.1`, or `{kustomize/v5.5.0  2024-…  }` of older ones.
+    let version = printed.trim_matches(['{', '}']).split_whitespace().next().unwrap_or("unknown");
+    Ok(version.rsplit('/').next().unwrap_or(version).to_owned())
 }

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use cache::Cache;
 use closure::Closure;
-pub(crate) use kustomize::{Kustomize, VERSION, on_path};
+pub(crate) use kustomize::{Kustomize, VERSION, on_path, printed_version};
 
 use crate::error::{Error, Result};
 use crate::tree::{Tree, join_secure};

@@ -128,3 +128,15 @@ pub(crate) fn object<'v>(kustomization: &'v Value, kind: &str, name: &str) -> &'
     let found = objects.iter().find(|one| one["kind"] == kind && one["metadata"]["name"] == name);
     found.unwrap_or_else(|| panic!("no {kind} {name} in {kustomization:#}"))
 }
+
+/// The helm that the Makefile builds; without it, a test says that it was skipped.
+#[allow(clippy::print_stdout, reason = "a test says that it was skipped")]
+pub(crate) fn helm() -> Option<String> {
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.build/bin/helm");
+    let path = std::env::var_os("HELM_CLI").map_or_else(own, PathBuf::from);
+    if !path.is_file() {
+        println!("skipped: what helm renders: {} is missing: run `make .build/bin/helm`", path.display());
+        return None;
+    }
+    Some(path.canonicalize().unwrap().display().to_string())
+}

@@ -35,9 +35,11 @@ pub(super) enum Kind {
     Changed,
 }
 
-/// A Kustomization whose objects cannot be compared, and why.
+/// A Kustomization or Helm release whose objects cannot be compared, and why.
 pub(super) struct Withheld {
-    pub(super) kustomization: String,
+    /// `KIND NAMESPACE/NAME`.
+    pub(super) producer: String,
+    pub(super) is_release: bool,
     pub(super) side: &'static str,
     pub(super) error: String,
     pub(super) objects: usize,
@@ -59,6 +61,13 @@ pub(super) struct Report {
     pub(super) notes: Vec<String>,
 }
 
+impl Withheld {
+    /// What it does not do.
+    pub(super) fn verb(&self) -> &'static str {
+        if self.is_release { "is not rendered" } else { "does not build" }
+    }
+}
+
 impl Report {
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.withheld.is_empty() && self.notes.is_empty()
@@ -68,8 +77,8 @@ impl Report {
 /// A side's objects by identity.
 struct Side<'c> {
     objects: BTreeMap<Id, Placed<'c>>,
-    /// By `NAMESPACE/NAME`.
-    kustomizations: BTreeMap<String, &'c Kustomization>,
+    /// Kustomizations and Helm releases, by their ids.
+    producers: BTreeMap<String, &'c Kustomization>,
 }
 
 #[derive(Clone, Copy)]
@@ -81,9 +90,9 @@ struct Placed<'c> {
 
 impl<'c> Side<'c> {
     fn new(cluster: Option<&'c Cluster>) -> Self {
-        let all: &[Kustomization] = cluster.map_or(&[], |cluster| &cluster.kustomizations);
+        let all: Vec<&Kustomization> = cluster.into_iter().flat_map(Cluster::producers).collect();
         let mut objects = BTreeMap::new();
-        for by in all {
+        for by in &all {
             if by.parent.is_none() {
                 objects.insert(by.object.id(), Placed { object: &by.object, shadow: None, by });
             }
@@ -93,12 +102,18 @@ impl<'c> Side<'c> {
                 }
             }
         }
-        Side { objects, kustomizations: all.iter().map(|one| (one.id(), one)).collect() }
+        Side { objects, producers: all.into_iter().map(|one| (one.id(), one)).collect() }
     }
 
     fn failed(&self) -> BTreeSet<&str> {
-        let failed = self.kustomizations.iter().filter(|(_, one)| one.outcome.is_err());
+        let failed = self.producers.iter().filter(|(_, one)| one.outcome.is_err());
         failed.map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// Whether Flux applies nothing of it: it is suspended, or the Kustomization of a release is.
+    fn is_suspended(&self, one: &Kustomization) -> bool {
+        let parent = one.parent.as_ref().filter(|_| one.is_release()).and_then(|parent| self.producers.get(parent));
+        one.is_suspended() || parent.is_some_and(|parent| parent.is_suspended())
     }
 
     /// The first of these that a Kustomization is, or is rendered below.
@@ -109,9 +124,9 @@ impl<'c> Side<'c> {
             if let Some(found) = these.get(id.as_str()) {
                 return Some(found);
             }
-            id = self.kustomizations.get(&id)?.parent.clone()?;
+            id = self.producers.get(&id)?.parent.clone()?;
             steps += 1;
-            if steps > self.kustomizations.len() {
+            if steps > self.producers.len() {
                 return None;
             }
         }
@@ -130,21 +145,23 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
     let (failed_before, failed_after) = (before.failed(), after.failed());
     // What a failed producer would have made on the other side is not known.
     let mut unknown: BTreeMap<(&str, &'static str), usize> = BTreeMap::new();
-    unknown.extend(failed_before.iter().map(|id| ((*id, "before"), 0)));
-    unknown.extend(failed_after.iter().map(|id| ((*id, "after"), 0)));
+    // A release that neither side renders is no failure.
+    let fails = |side: &Side<'_>, id: &&&str| side.producers.get(**id).is_some_and(|one| !one.is_left_out());
+    unknown.extend(failed_before.iter().filter(|id| fails(&before, id)).map(|id| ((*id, "before"), 0)));
+    unknown.extend(failed_after.iter().filter(|id| fails(&after, id)).map(|id| ((*id, "after"), 0)));
     let ids: BTreeSet<&Id> = before.objects.keys().chain(after.objects.keys()).collect();
     for id in ids {
         match (before.objects.get(id), after.objects.get(id)) {
             (Some(old), None) => match before.below(old.by, &failed_after) {
                 Some(failed) => *unknown.entry((failed, "after")).or_default() += 1,
-                None => report.changes.extend(gone(id, *old, &after, noise)),
+                None => report.changes.extend(gone(id, *old, &before, &after, noise)),
             },
             (None, Some(new)) => match after.below(new.by, &failed_before) {
                 Some(failed) => *unknown.entry((failed, "before")).or_default() += 1,
-                None if new.by.is_suspended() => {}
+                None if after.is_suspended(new.by) => {}
                 None => report.changes.extend(change(id, Kind::Created, None, Some(*new), noise)),
             },
-            (Some(old), Some(new)) if !new.by.is_suspended() => {
+            (Some(old), Some(new)) if !after.is_suspended(new.by) => {
                 let kind = if old.by.id() == new.by.id() { Kind::Changed } else { Kind::Moved(old.by.id()) };
                 report.changes.extend(change(id, kind, Some(*old), Some(*new), noise));
             }
@@ -152,13 +169,16 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
         }
     }
     for ((id, side), objects) in unknown {
-        let kustomization = if side == "before" { before.kustomizations.get(id) } else { after.kustomizations.get(id) };
-        let error = kustomization.and_then(|one| one.failure()).unwrap_or_default();
-        report.withheld.push(Withheld { kustomization: id.to_owned(), side, error, objects });
+        let Some(producer) = (if side == "before" { before.producers.get(id) } else { after.producers.get(id) }) else {
+            continue;
+        };
+        let error = producer.failure().unwrap_or_default();
+        let is_release = producer.is_release();
+        report.withheld.push(Withheld { producer: producer.title(), is_release, side, error, objects });
     }
-    for (id, one) in after.kustomizations.iter().filter(|(_, one)| one.is_suspended()) {
-        if before.kustomizations.contains_key(id) && one.outcome.is_ok() {
-            report.notes.push(format!("Kustomization {id} is suspended: what changes in it is not applied"));
+    for (id, one) in after.producers.iter().filter(|(_, one)| one.is_suspended()) {
+        if before.producers.contains_key(id) && one.outcome.is_ok() {
+            report.notes.push(format!("{} is suspended: what changes in it is not applied", one.title()));
         }
     }
     report.changes.sort_by(|one, other| (&one.kind, &one.id).cmp(&(&other.kind, &other.id)));
@@ -167,9 +187,32 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
 }
 
 /// An object that is not produced any more.
-fn gone(id: &Id, old: Placed<'_>, after: &Side<'_>, noise: &Noise) -> Option<Change> {
+fn gone(id: &Id, old: Placed<'_>, before: &Side<'_>, after: &Side<'_>, noise: &Noise) -> Option<Change> {
+    let kind = match (is_pruned(id, old, before, after), holds_data(id)) {
+        (true, true) => Kind::PrunedWithData,
+        (true, false) => Kind::Pruned,
+        (false, _) => Kind::Left,
+    };
+    change(id, kind, Some(old), None, noise)
+}
+
+/// Whether Flux deletes what is produced no more.
+fn is_pruned(id: &Id, old: Placed<'_>, before: &Side<'_>, after: &Side<'_>) -> bool {
+    let now = after.producers.get(&old.by.id());
+    if old.by.is_release() {
+        let is_kept = old.by.outcome.as_ref().is_ok_and(|built| built.kept.contains(id))
+            || old.object.annotation("helm.sh/resource-policy") == Some("keep")
+            || old.object.annotation("helm.sh/hook").is_some();
+        // A release that is gone takes its objects along, if it is deleted itself.
+        let release = || before.objects.get(&old.by.object.id());
+        return !is_kept
+            && match now {
+                Some(now) => !after.is_suspended(now),
+                None => release().is_none_or(|release| is_pruned(&old.by.object.id(), *release, before, after)),
+            };
+    }
     // Who prunes is the Kustomization as it is now; one that is gone as well prunes as it goes, unless told otherwise.
-    let (spec, by_deletion) = match after.kustomizations.get(&old.by.id()) {
+    let (spec, by_deletion) = match now {
         Some(now) => (now.spec(), false),
         None => (old.by.spec(), true),
     };
@@ -183,13 +226,7 @@ fn gone(id: &Id, old: Placed<'_>, after: &Side<'_>, noise: &Noise) -> Option<Cha
         let key = format!("kustomize.toolkit.fluxcd.io/{key}");
         old.object.label(&key).or(old.object.annotation(&key)).is_some_and(|value| value.eq_ignore_ascii_case("disabled"))
     };
-    let suspended = spec["suspend"] == true;
-    let kind = match (prunes && !suspended && !off("prune"), holds_data(id)) {
-        (true, true) => Kind::PrunedWithData,
-        (true, false) => Kind::Pruned,
-        (false, _) => Kind::Left,
-    };
-    change(id, kind, Some(old), None, noise)
+    prunes && spec["suspend"] != true && !off("prune")
 }
 
 /// Kinds whose deletion takes data along, or everything in them.

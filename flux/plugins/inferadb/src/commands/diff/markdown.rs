@@ -36,8 +36,11 @@ pub(super) fn write(reports: &[Report]) -> String {
         for one in &report.withheld {
             let _ = writeln!(
                 out,
-                "- :x: Kustomization `{}` does not build {} the change, and {} of its objects are not compared",
-                one.kustomization, one.side, one.objects
+                "- :x: `{}` {} {} the change, and {} of its objects are not compared",
+                one.producer,
+                one.verb(),
+                one.side,
+                one.objects
             );
         }
         for change in report.changes.iter().filter(|change| change.lines.is_empty()) {

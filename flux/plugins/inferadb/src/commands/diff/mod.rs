@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::{FAILED, FOUND, Shared, colours, print, tell};
 use crate::error::Result;
 use crate::fleet::Cluster;
+use crate::helm::{self, Releaser, When};
 use crate::render::Renderer;
 use crate::tree::{self, Tree};
 use compare::Report;
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     strip: Vec<String>,
     #[command(flatten)]
+    releases: helm::Rendering,
+    #[command(flatten)]
     shared: Shared,
 }
 
@@ -59,8 +62,10 @@ enum Form {
 pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository = options.shared.repository()?;
     let renderer = options.shared.renderer(&repository)?;
-    let before = side(options, &repository, Some(&options.old), &renderer)?;
-    let after = side(options, &repository, options.new.as_deref(), &renderer)?;
+    let releaser = options.releases.releaser(&options.shared, &repository, When::Never, true)?;
+    let side = |revision| side(options, &repository, revision, &renderer, releaser.as_ref());
+    let before = side(Some(&options.old))?;
+    let after = side(options.new.as_deref())?;
     let noise = Noise::new(&options.strip);
     let names: BTreeSet<&str> = before.iter().chain(&after).map(|cluster| cluster.name.as_str()).collect();
     let find = |side: &'_ [Cluster], name: &str| side.iter().position(|cluster| cluster.name == name);
@@ -76,6 +81,10 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         Form::Terminal => terminal::write(&reports, colours()),
         Form::Markdown => markdown::write(&reports),
     });
+    // Where only one side is rendered, the report says so.
+    for note in helm::left_out(&after) {
+        tell(&note);
+    }
     let mut failed = false;
     for report in &reports {
         for one in &report.withheld {
@@ -92,7 +101,13 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
 }
 
 /// Builds the clusters of a commit, or of the files as they are; those asked for that are there.
-fn side(options: &Options, repository: &Path, revision: Option<&str>, renderer: &Renderer) -> Result<Vec<Cluster>> {
+fn side(
+    options: &Options,
+    repository: &Path,
+    revision: Option<&str>,
+    renderer: &Renderer,
+    releaser: Option<&Releaser>,
+) -> Result<Vec<Cluster>> {
     let tree = match revision {
         None => Tree::from_folder(repository)?,
         Some(revision) => {
@@ -108,5 +123,5 @@ fn side(options: &Options, repository: &Path, revision: Option<&str>, renderer: 
     if names.is_empty() && !options.names.is_empty() {
         return Ok(Vec::new());
     }
-    options.shared.build(&tree, &names, renderer)
+    options.shared.build(&tree, &names, renderer, releaser)
 }

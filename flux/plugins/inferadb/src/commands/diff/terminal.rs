@@ -24,8 +24,11 @@ pub(super) fn write(reports: &[Report], colours: bool) -> String {
         }
         for one in &report.withheld {
             let text = format!(
-                "  ! Kustomization {} does not build {} the change: {} of its objects are not compared",
-                one.kustomization, one.side, one.objects
+                "  ! {} {} {} the change: {} of its objects are not compared",
+                one.producer,
+                one.verb(),
+                one.side,
+                one.objects
             );
             let _ = writeln!(out, "{}", paint(RED, &text));
         }

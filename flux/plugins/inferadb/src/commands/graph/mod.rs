@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository = options.shared.repository()?;
     let renderer = options.shared.renderer(&repository)?;
     let tree = Tree::from_folder(&repository)?;
-    let clusters = options.shared.build(&tree, &options.names, &renderer)?;
+    let clusters = options.shared.build(&tree, &options.names, &renderer, None)?;
     let graphs: Vec<Graph> = clusters.iter().map(Graph::new).collect();
     if options.output == Drawing::Svg && graphs.len() != 1 {
         let names: Vec<&str> = graphs.iter().map(|graph| graph.cluster.as_str()).collect();

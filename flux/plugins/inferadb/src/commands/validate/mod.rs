@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::checks::{self, Charts, Context, RULES, Schemas};
+use crate::checks::{self, Context, RULES, Schemas};
 use crate::cli::{FOUND, Shared, colours, print, tell};
 use crate::crd::Crds;
 use crate::error::Result;
+use crate::helm::{self, When};
 use crate::place::Places;
 use crate::tree::Tree;
 
@@ -33,9 +34,6 @@ pub(crate) struct Options {
     /// own Kustomizations bring forth go before
     #[arg(long, value_name = "FILE_OR_DIR")]
     crd_location: Vec<PathBuf>,
-    /// Where charts are, with `{{.Chart}}` and `{{.Version}}`; by default in `charts` beside the schemas
-    #[arg(long, value_name = "TEMPLATE")]
-    chart_location: Vec<String>,
     /// A kind without a schema is a finding, instead of being counted; so is a rule that is not understood
     #[arg(long)]
     require_schemas: bool,
@@ -45,6 +43,8 @@ pub(crate) struct Options {
     /// Lists the rules, and looks at nothing
     #[arg(long)]
     rules: bool,
+    #[command(flatten)]
+    releases: helm::Rendering,
     #[command(flatten)]
     shared: Shared,
 }
@@ -68,10 +68,11 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository: PathBuf = options.shared.repository()?;
     let renderer = options.shared.renderer(&repository)?;
     let tree = Tree::from_folder(&repository)?;
-    let clusters = options.shared.build(&tree, &options.names, &renderer)?;
+    let releaser = options.releases.releaser(&options.shared, &repository, When::Never, false)?;
+    let clusters = options.shared.build(&tree, &options.names, &renderer, releaser.as_ref())?;
     let schemas = Schemas::find(&options.schema_location, &repository);
-    let crds = Crds::find(&options.crd_location, &checks::folder(&repository))?;
-    let charts = Charts::find(&options.chart_location, &repository);
+    let crds = Crds::find(&options.crd_location, &checks::schema_folder(&repository))?;
+    let charts = options.releases.charts(&repository);
     let given = options.shared.given()?;
     let context = Context {
         clusters: &clusters,
@@ -79,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         places: Places::new(&tree),
         schemas: schemas.as_ref(),
         crds: &crds,
-        charts: charts.as_ref(),
+        charts: &charts,
         require_schemas: options.require_schemas,
         given: &given.objects,
     };
@@ -90,6 +91,9 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         Form::Sarif => report::sarif(&findings),
         Form::Github => report::github(&findings),
     });
+    for note in helm::left_out(&clusters) {
+        tell(&note);
+    }
     tell(&report::summary(&findings, schemas.is_some() || !crds.is_empty()));
     Ok(if findings.found.is_empty() { 0 } else { FOUND })
 }

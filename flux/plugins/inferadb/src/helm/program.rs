@@ -1,0 +1,146 @@
+//! The program that renders charts: which one, of which version, and how it is called.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::strvals;
+use crate::error::{Error, Result};
+use crate::place::Step;
+use crate::render::{Cache, on_path, printed_version};
+use crate::tree::{self, Tree};
+
+/// The version whose library Flux 2.9 links.
+pub(crate) const VERSION: &str = "v4.2.4";
+
+/// A helm on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Helm {
+    pub(crate) program: PathBuf,
+    pub(crate) version: String,
+}
+
+/// All that decides what a chart renders to.
+pub(super) struct Request<'r> {
+    pub(super) chart: &'r Tree,
+    pub(super) release: &'r str,
+    pub(super) namespace: &'r str,
+    pub(super) values: &'r Value,
+    /// Values that are integers, and no floats as those of a file.
+    pub(super) integers: &'r [(Vec<Step>, i64)],
+    pub(super) kube_version: &'r str,
+    pub(super) api_versions: &'r [String],
+    pub(super) checks_schema: bool,
+}
+
+impl Helm {
+    /// Finds it: as told, by `HELM`, in the repository's `.build/bin`, on `PATH`. Nothing where there is none.
+    pub(crate) fn find(told: Option<&Path>, repository: &Path, cache: &Cache) -> Result<Option<Self>> {
+        let built = Some(repository.join(".build/bin/helm")).filter(|built| built.is_file());
+        let named = told.map(Path::to_owned).or_else(|| std::env::var_os("HELM").map(PathBuf::from));
+        let Some(program) = named.or(built).or_else(|| on_path("helm")) else { return Ok(None) };
+        // It is run from a folder of its own.
+        let program = std::path::absolute(&program).unwrap_or(program);
+        let advice = "give the path of helm with `--helm` or HELM";
+        let version = printed_version(&program, &["version", "--template", "{{.Version}}"], advice, cache)?;
+        Ok(Some(Helm { program, version }))
+    }
+
+    /// A warning where it is of another major version than Flux's.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let major = |version: &str| version.trim_start_matches('v').split('.').next().map(str::to_owned);
+        (major(&self.version) != major(VERSION)).then(|| {
+            format!(
+                "`{}` is helm {}, and Flux 2.9 renders as {VERSION} does: what it gives may differ",
+                self.program.display(),
+                self.version
+            )
+        })
+    }
+
+    /// Renders a chart. Nothing is fetched: it knows no repository, no registry, no cluster, and no way out.
+    pub(super) fn template(&self, request: &Request<'_>) -> Result<String> {
+        let scratch = tempfile::Builder::new().prefix("flux-inferadb-").tempdir();
+        let scratch = scratch.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
+        let root = scratch.path().canonicalize().unwrap_or_else(|_| scratch.path().to_owned());
+        for path in request.chart.below("") {
+            write(&root.join("chart").join(path), &request.chart.bytes(path)?)?;
+        }
+        write(&root.join("values.json"), plain(request.values).as_bytes())?;
+        let nowhere = "http://127.0.0.1:1";
+        let mut command = Command::new(&self.program);
+        command
+            .args(["template", request.release, "chart", "--namespace", request.namespace])
+            .args(["--include-crds", "--values", "values.json", "--kube-version", request.kube_version])
+            .args(request.api_versions.iter().flat_map(|version| ["--api-versions", version]))
+            .current_dir(&root)
+            .env_clear()
+            .env("PATH", "")
+            .env("HOME", &root)
+            .env("KUBECONFIG", root.join("none"))
+            .envs(["CACHE", "CONFIG", "DATA"].map(|kind| (format!("HELM_{kind}_HOME"), root.join("helm").join(kind))))
+            .envs(["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"].map(|name| (name, nowhere)));
+        for (path, number) in request.integers {
+            command.arg("--set").arg(format!("{}={number}", written(path)));
+        }
+        if !request.checks_schema {
+            command.arg("--skip-schema-validation");
+        }
+        match tree::output(&mut command) {
+            Ok(printed) => String::from_utf8(printed).map_err(|_| Error::Helm("what it prints is not UTF-8".to_owned())),
+            Err(Error::Command { message, .. }) => Err(Error::Helm(tidy(&message, &root))),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    std::fs::write(path, content).map_err(failed)
+}
+
+/// JSON that is YAML, too, which takes fewer characters as they are.
+pub(super) fn plain(values: &Value) -> String {
+    let mut out = String::new();
+    for c in values.to_string().chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A path as `--set` takes it.
+fn written(path: &[Step]) -> String {
+    let mut out = String::new();
+    for step in path {
+        match step {
+            Step::Key(key) => {
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                out.push_str(&strvals::escape(key));
+            }
+            Step::Item(position) => {
+                let _ = write!(out, "[{position}]");
+            }
+        }
+    }
+    out
+}
+
+/// Helm's words without the scratch folder's path, and without what its command line could do about it.
+fn tidy(message: &str, scratch: &Path) -> String {
+    let message = message.replace(&format!("{}/", scratch.display()), "");
+    let lines = message.lines().filter(|line| !line.starts_with("Use --debug") && !line.starts_with("level="));
+    let message = lines.collect::<Vec<_>>().join("\n");
+    message.trim().trim_start_matches("Error: ").to_owned()
+}

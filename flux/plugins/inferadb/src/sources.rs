@@ -1,0 +1,86 @@
+//! The sources of a cluster: which of them are this repository, or a folder that stands for one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::fleet::Input;
+use crate::object::Object;
+use crate::root::Root;
+use crate::tree::Tree;
+
+/// The artifacts made so far, by folder and `spec.ignore`.
+#[derive(Default)]
+pub(crate) struct Artifacts(Mutex<HashMap<ArtifactKey, Arc<Tree>>>);
+
+type ArtifactKey = (String, Option<String>);
+
+impl Artifacts {
+    fn get(&self, key: ArtifactKey, make: impl FnOnce() -> Result<Tree>) -> Result<Arc<Tree>> {
+        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = trees.get(&key) {
+            return Ok(Arc::clone(tree));
+        }
+        let tree = Arc::new(make()?);
+        trees.insert(key, Arc::clone(&tree));
+        Ok(tree)
+    }
+}
+
+/// A cluster's sources, by `KIND/NAMESPACE/NAME`.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    /// The one that the root is built from.
+    own: String,
+    /// The folder of the repository that its artifact holds; empty for all.
+    folder: String,
+    /// Its `spec.ignore`, where the sync file has one.
+    ignore: Option<String>,
+    /// The specs of those that the cluster's Kustomizations render.
+    known: HashMap<String, Value>,
+}
+
+impl Sources {
+    pub(crate) fn new(root: &Root, own: String) -> Self {
+        Sources { own, folder: root.artifact.clone(), ignore: root.ignore.clone(), known: HashMap::new() }
+    }
+
+    /// Takes an object in where it is a source that is not known yet.
+    pub(crate) fn add(&mut self, object: &Object) {
+        if object.group() == "source.toolkit.fluxcd.io" {
+            let key = format!("{}/{}/{}", object.kind(), object.namespace(), object.name());
+            self.known.entry(key).or_insert_with(|| object.0["spec"].clone());
+        }
+    }
+
+    /// The artifact of a source.
+    pub(crate) fn tree(&self, source: &str, input: &Input<'_>, artifacts: &Artifacts) -> Result<Arc<Tree>> {
+        let ignore = self.known.get(source).and_then(|spec| spec["ignore"].as_str()).map(str::to_owned);
+        if let Some(folder) = input.sources.get(source) {
+            let key = (folder.display().to_string(), ignore.clone());
+            return artifacts.get(key, || Tree::from_folder(folder)?.artifact(ignore.as_deref()));
+        }
+        if source != self.own && !self.is_same(source, &self.own) {
+            return Err(Error::NoSource(source.to_owned()));
+        }
+        let ignore = ignore.or_else(|| self.ignore.clone().filter(|_| source == self.own));
+        let folder = &self.folder;
+        artifacts.get((format!("./{folder}"), ignore.clone()), || {
+            if folder.is_empty() {
+                input.tree.artifact(ignore.as_deref())
+            } else {
+                input.tree.sub(folder).artifact(ignore.as_deref())
+            }
+        })
+    }
+
+    /// Another object for the same revision of the same repository.
+    fn is_same(&self, source: &str, own: &str) -> bool {
+        match (self.known.get(source), self.known.get(own)) {
+            (Some(one), Some(other)) => one["url"].is_string() && one["url"] == other["url"] && one["ref"] == other["ref"],
+            _ => false,
+        }
+    }
+}
