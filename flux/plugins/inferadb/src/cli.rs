@@ -1,17 +1,15 @@
-//! The command line: what it takes, and the one door for what is printed.
+//! What commands share on the command line, and the one door for what is printed.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
-use crate::commands;
-use crate::complete;
 use crate::error::{Error, Result};
 use crate::fleet::{self, Cluster, Input};
 use crate::helm::Releaser;
+use crate::places::blame;
 use crate::render::{Cache, Kustomize, Renderer};
 use crate::tree::Tree;
 use crate::variables::Given;
@@ -19,26 +17,6 @@ use crate::variables::Given;
 /// Exit codes: nothing to report; something was found; the command could not do what it was asked.
 pub(crate) const FOUND: u8 = 1;
 pub(crate) const FAILED: u8 = 2;
-
-/// Builds a whole Flux fleet offline, as kustomize-controller 1.9 (Flux 2.9) would.
-///
-/// Exit codes: 0 all well, 1 something did not build or was found, 2 the command could not run.
-#[derive(Debug, Parser)]
-#[command(name = "flux-inferadb", bin_name = "flux inferadb", version, max_term_width = 120)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Build(commands::build::Options),
-    Graph(commands::graph::Options),
-    Diff(commands::diff::Options),
-    Validate(commands::validate::Options),
-    Doctor(commands::doctor::Options),
-    NewRegion(commands::new_region::Options),
-}
 
 /// Where the clusters are.
 #[derive(Args, Clone, Debug)]
@@ -161,40 +139,8 @@ impl Shared {
         if let Some(releaser) = releaser {
             releaser.render(&mut clusters, &input);
         }
+        blame(tree, &mut clusters);
         Ok(clusters)
-    }
-}
-
-/// Runs the command that the arguments name.
-pub(crate) fn run() -> ExitCode {
-    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    if let Some((request @ ("__complete" | "__completeNoDesc"), words)) =
-        words.split_first().map(|(first, rest)| (first.as_str(), rest))
-    {
-        print(&complete::answer(&Cli::command(), words, request == "__complete"));
-        return ExitCode::SUCCESS;
-    }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
-        }
-    };
-    let result = match cli.command {
-        Command::Build(options) => commands::build::run(&options),
-        Command::Graph(options) => commands::graph::run(&options),
-        Command::Diff(options) => commands::diff::run(&options),
-        Command::Validate(options) => commands::validate::run(&options),
-        Command::Doctor(options) => commands::doctor::run(&options),
-        Command::NewRegion(options) => commands::new_region::run(&options),
-    };
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            tell(&format!("error: {error}"));
-            ExitCode::from(FAILED)
-        }
     }
 }
 

@@ -85,9 +85,6 @@ pub(crate) enum Error {
     /// A Kustomization's source is not known.
     #[error("its source {0} is not in this repository, and nothing is fetched here: give its folder with `--source {0}=DIR`")]
     NoSource(String),
-    /// A region that is not written.
-    #[error(transparent)]
-    NewRegion(#[from] crate::commands::new_region::Refused),
     /// A Helm release that cannot be rendered on this machine, which says nothing against it.
     #[error("{0}")]
     NotRendered(String),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::object::{Id, Object};
 use crate::parallel::{in_parallel, on_each};
-use crate::place::{Place, Places};
+use crate::place::Place;
 use crate::post_build;
 use crate::progress::Progress;
 use crate::render::{Rendered, Renderer};
@@ -182,16 +182,7 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
         }
         on_each(&mut states, |state| state.finish_what_can_be(input.given));
     }
-    let places = Places::new(input.tree);
-    let mut clusters: Vec<Cluster> = states.into_iter().map(State::done).collect();
-    for cluster in &mut clusters {
-        let failed = |one: &Kustomization| one.outcome.as_ref().err().map(|error| places.of_failure(cluster, one, error));
-        let found: Vec<Option<Place>> = cluster.kustomizations.iter().map(failed).collect();
-        for (kustomization, place) in cluster.kustomizations.iter_mut().zip(found) {
-            kustomization.place = place;
-        }
-    }
-    Ok(clusters)
+    Ok(states.into_iter().map(State::done).collect())
 }
 
 enum Step {
@@ -235,7 +226,7 @@ impl State {
     fn render(&self, position: usize, input: &Input<'_>, artifacts: &Artifacts) -> Result<Rendered> {
         let node = &self.nodes[position];
         let source = source_of(&node.object);
-        let tree = self.sources.tree(&source, input, artifacts)?;
+        let tree = self.sources.tree(&source, input.tree, input.sources, artifacts)?;
         let elsewhere = input.sources.get(&source).map(|folder| folder.display().to_string());
         let above = elsewhere.as_deref().unwrap_or(&self.root.artifact);
         let rendered = input.renderer.render(&tree, &source, &node.object.0["spec"]);

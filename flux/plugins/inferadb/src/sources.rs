@@ -1,12 +1,12 @@
 //! The sources of a cluster: which of them are this repository, or a folder that stands for one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::fleet::Input;
 use crate::object::Object;
 use crate::root::Root;
 use crate::tree::Tree;
@@ -55,10 +55,16 @@ impl Sources {
         }
     }
 
-    /// The artifact of a source.
-    pub(crate) fn tree(&self, source: &str, input: &Input<'_>, artifacts: &Artifacts) -> Result<Arc<Tree>> {
+    /// The artifact of a source: of this repository, or of the folder that stands for it.
+    pub(crate) fn tree(
+        &self,
+        source: &str,
+        repository: &Tree,
+        folders: &BTreeMap<String, PathBuf>,
+        artifacts: &Artifacts,
+    ) -> Result<Arc<Tree>> {
         let ignore = self.known.get(source).and_then(|spec| spec["ignore"].as_str()).map(str::to_owned);
-        if let Some(folder) = input.sources.get(source) {
+        if let Some(folder) = folders.get(source) {
             let key = (folder.display().to_string(), ignore.clone());
             return artifacts.get(key, || Tree::from_folder(folder)?.artifact(ignore.as_deref()));
         }
@@ -69,9 +75,9 @@ impl Sources {
         let folder = &self.folder;
         artifacts.get((format!("./{folder}"), ignore.clone()), || {
             if folder.is_empty() {
-                input.tree.artifact(ignore.as_deref())
+                repository.artifact(ignore.as_deref())
             } else {
-                input.tree.sub(folder).artifact(ignore.as_deref())
+                repository.sub(folder).artifact(ignore.as_deref())
             }
         })
     }

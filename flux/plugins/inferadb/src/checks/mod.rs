@@ -15,7 +15,8 @@ use crate::crd::Crds;
 use crate::fleet::{Cluster, Kustomization};
 use crate::helm::Charts;
 use crate::object::Object;
-use crate::place::{Place, Places, Step};
+use crate::place::{Place, Step};
+use crate::places::Places;
 pub(crate) use schema::{Schemas, folder as schema_folder};
 
 /// A rule: its name, and what it holds objects to.

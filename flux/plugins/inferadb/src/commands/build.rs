@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::releases::{self, When};
 use crate::cli::{Data, FOUND, Shared, print, tell};
 use crate::error::Result;
 use crate::fleet::{Cluster, Kustomization};
-use crate::helm::{self, When};
 use crate::object::Object;
 use crate::parallel::in_parallel;
 use crate::tree::Tree;
@@ -27,7 +27,7 @@ pub(crate) struct Options {
     #[arg(long, short, value_enum, default_value_t = Data::Yaml)]
     output: Data,
     #[command(flatten)]
-    releases: helm::Rendering,
+    releases: releases::Rendering,
     #[command(flatten)]
     shared: Shared,
 }
@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
             }
         }
     }
-    for note in helm::left_out(&clusters) {
+    for note in releases::left_out(&clusters) {
         tell(&note);
     }
     print(&match options.output {

@@ -3,7 +3,6 @@
 mod charts;
 mod objects;
 mod program;
-mod rendering;
 mod scope;
 mod source;
 mod strvals;
@@ -21,7 +20,6 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use charts::{Charts, has_values};
 pub(crate) use program::{Helm, VERSION};
-pub(crate) use rendering::{Rendering, When, left_out};
 pub(crate) use source::{Named, named};
 pub(crate) use values::{Composed, Secrets, compose};
 
@@ -29,7 +27,6 @@ use crate::error::{Error, Result};
 use crate::fleet::{Built, Cluster, Input, Kustomization};
 use crate::object::Object;
 use crate::parallel::in_parallel;
-use crate::place::Places;
 use crate::progress::Progress;
 use crate::render::{Cache, hex};
 use crate::sources::Artifacts;
@@ -42,18 +39,23 @@ const FORMAT: &str = "helm 1";
 /// What Helm takes for the name of a release.
 const LONGEST_NAME: usize = 53;
 
+/// How releases are rendered.
+pub(crate) struct Settings {
+    /// The program, or why there is none.
+    pub(crate) helm: std::result::Result<Helm, String>,
+    pub(crate) charts: Charts,
+    pub(crate) kube_version: String,
+    pub(crate) api_versions: Vec<String>,
+    /// Whether one that cannot be rendered on this machine is an error.
+    pub(crate) must: bool,
+    /// Whether to render with other secrets, too, which shows where they go.
+    pub(crate) shadows: bool,
+    pub(crate) cache: Cache,
+}
+
 /// Renders releases, each equal input once.
 pub(crate) struct Releaser {
-    /// The program, or why there is none.
-    helm: std::result::Result<Helm, String>,
-    charts: Charts,
-    kube_version: String,
-    api_versions: Vec<String>,
-    /// Whether one that cannot be rendered on this machine is an error.
-    must: bool,
-    /// Whether to render with other secrets, too, which shows where they go.
-    shadows: bool,
-    cache: Cache,
+    settings: Settings,
     done: Mutex<HashMap<String, Shared>>,
 }
 
@@ -68,6 +70,10 @@ struct Job {
 }
 
 impl Releaser {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Releaser { settings, done: Mutex::default() }
+    }
+
     /// Renders the releases of clusters that are built.
     pub(crate) fn render(&self, clusters: &mut [Cluster], input: &Input<'_>) {
         let mut jobs = Vec::new();
@@ -84,7 +90,7 @@ impl Releaser {
             }
         }
         let artifacts = Artifacts::default();
-        let known: Vec<Known> = clusters.iter().map(|cluster| Known::of(cluster, &self.api_versions)).collect();
+        let known: Vec<Known> = clusters.iter().map(|cluster| Known::of(cluster, &self.settings.api_versions)).collect();
         let progress = Progress::new("releases");
         progress.expect(jobs.len());
         let outcomes = in_parallel(&jobs, |job| {
@@ -93,27 +99,22 @@ impl Releaser {
             outcome
         });
         drop(progress);
-        let places = Places::new(input.tree);
         for (job, outcome) in jobs.into_iter().zip(outcomes) {
             let outcome = match outcome {
-                Err(Error::NotRendered(why)) if self.must => Err(Error::Chart(format!("it is not rendered: {why}"))),
+                Err(Error::NotRendered(why)) if self.settings.must => Err(Error::Chart(format!("it is not rendered: {why}"))),
                 outcome => outcome,
             };
             let cluster = &mut clusters[job.cluster];
-            let mut release =
-                Kustomization { object: job.object, parent: Some(job.parent), outcome, files: Vec::new(), place: None };
-            if release.outcome.is_err() {
-                release.place = Some(places.of_kustomization(cluster, &release, &[]));
-            }
-            cluster.releases.push(release);
+            let parent = Some(job.parent);
+            cluster.releases.push(Kustomization { object: job.object, parent, outcome, files: Vec::new(), place: None });
         }
     }
 
     fn release(&self, cluster: &Cluster, known: &Known, job: &Job, input: &Input<'_>, artifacts: &Artifacts) -> Result<Built> {
         let release = &job.object;
         let spec = &release.0["spec"];
-        let chart = source::chart(cluster, release, &self.charts, input, artifacts)?;
-        let helm = self.helm.as_ref().map_err(|why| Error::NotRendered(why.clone()))?;
+        let chart = source::chart(cluster, release, &self.settings.charts, input, artifacts)?;
+        let helm = self.settings.helm.as_ref().map_err(|why| Error::NotRendered(why.clone()))?;
         let own = compose(spec, release.namespace(), &cluster.pool, Secrets::Own)?;
         let namespace = release_namespace(release);
         let render = |composed: &Composed, integers: &[_], release: &Object, checks_schema: bool| -> Result<Made> {
@@ -123,7 +124,7 @@ impl Releaser {
                 namespace: &namespace,
                 values: &composed.values,
                 integers,
-                kube_version: &self.kube_version,
+                kube_version: &self.settings.kube_version,
                 api_versions: &known.api_versions,
                 checks_schema,
             };
@@ -144,7 +145,7 @@ impl Releaser {
             Err(_) => Vec::new(),
         };
         let made = render(&own, &public, release, checks_schema);
-        if !self.shadows && made.is_ok() {
+        if !self.settings.shadows && made.is_ok() {
             return made.map(|made| built(made, |_| None));
         }
         let shadow = others.and_then(|others| render(&others, &others.integers, &shadow, false));
@@ -171,14 +172,14 @@ impl Releaser {
         let key = key(helm, request)?;
         let slot = Arc::clone(self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
         let printed = slot.get_or_init(|| {
-            if let Some(kept) = self.cache.get(&key) {
+            if let Some(kept) = self.settings.cache.get(&key) {
                 return Ok(kept.into());
             }
             let printed = helm.template(request).map_err(|error| match error {
                 Error::Helm(message) => message,
                 other => other.to_string(),
             })?;
-            self.cache.put(&key, &printed);
+            self.settings.cache.put(&key, &printed);
             Ok(printed.into())
         });
         printed.clone().map_err(Error::Helm)

@@ -12,9 +12,10 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use crate::cli::{FAILED, FOUND, Shared, colours, print, tell};
+use crate::commands::releases::{self, When};
 use crate::error::Result;
 use crate::fleet::Cluster;
-use crate::helm::{self, Releaser, When};
+use crate::helm::Releaser;
 use crate::render::Renderer;
 use crate::tree::{self, Tree};
 use compare::Report;
@@ -47,7 +48,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     strip: Vec<String>,
     #[command(flatten)]
-    releases: helm::Rendering,
+    releases: releases::Rendering,
     #[command(flatten)]
     shared: Shared,
 }
@@ -82,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         Form::Markdown => markdown::write(&reports),
     });
     // Where only one side is rendered, the report says so.
-    for note in helm::left_out(&after) {
+    for note in releases::left_out(&after) {
         tell(&note);
     }
     let mut failed = false;

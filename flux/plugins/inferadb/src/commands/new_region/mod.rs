@@ -3,11 +3,13 @@
 mod changes;
 mod cluster;
 mod environment;
+mod environments;
 mod hcl;
 mod pages;
 mod ranges;
 mod refused;
 mod region;
+mod settings;
 mod steps;
 
 use std::fmt::Write as _;
@@ -20,7 +22,7 @@ use crate::tree::Tree;
 
 use changes::Changes;
 use environment::Environment;
-pub(crate) use environment::{ENVIRONMENTS, names as environments};
+pub(crate) use environments::{ENVIRONMENTS, names as environments};
 pub(crate) use refused::Refused;
 use region::Region;
 
@@ -93,8 +95,8 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     region::check_name(name)?;
     let environment = Environment::find(&root, &options.environment)?;
     environment.takes(name)?;
-    let clusters = cluster::all(&tree, options.at.clusters_told())?;
-    let sibling = cluster::sibling(&clusters, &environment.name)?;
+    let clusters = settings::all(&tree, options.at.clusters_told())?;
+    let sibling = settings::sibling(&clusters, &environment.name)?;
     let folder = sibling.folder_of(name)?;
     refuse_what_exists(&root, name, &environment, &folder)?;
     let region = Region::of(options, &root, &tree, sibling)?;

@@ -4,10 +4,10 @@ use crate::error::Result;
 use crate::tree::Tree;
 
 use super::changes::Changes;
-use super::cluster::Settings;
 use super::environment::Environment;
 use super::ranges::Ranges;
 use super::region::Region;
+use super::settings::Settings;
 
 const SETTINGS: &str = "docs/environment-parity.md";
 const RANGES: &str = "docs/adding-regions.md";

@@ -6,8 +6,8 @@ use ipnet::Ipv4Net;
 
 use crate::error::Result;
 
-use super::cluster::Settings;
-use super::{Options, Refused, environment};
+use super::settings::Settings;
+use super::{Options, Refused, environments};
 
 /// What a region takes.
 #[derive(Clone, Copy)]
@@ -26,8 +26,8 @@ pub(super) struct Taken {
 /// The ranges of all regions of all environments: those that Terraform makes or can make, and those that clusters are told.
 pub(super) fn taken(root: &Path, clusters: &[Settings]) -> Result<Vec<Taken>> {
     let mut given = Vec::new();
-    for environment in environment::names(root) {
-        given.extend(environment::given_ranges(root, &environment)?);
+    for environment in environments::names(root) {
+        given.extend(environments::given_ranges(root, &environment)?);
     }
     for cluster in clusters {
         for key in ["NETWORK_CIDR", "POD_CIDR", "SERVICE_CIDR"] {

@@ -1,5 +1,6 @@
 //! Why a region is not written. Nothing is, then.
 
+use crate::error::Error;
 use std::path::PathBuf;
 
 /// What stands against a region.
@@ -81,4 +82,10 @@ pub(crate) enum Refused {
     Form { path: String, what: String },
     #[error("`{}` was changed meanwhile: run the command again", .0.display())]
     Changed(PathBuf),
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Error::Usage(refused.to_string())
+    }
 }

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::tree::Tree;
 
 use super::changes::Changes;
-use super::cluster::Settings;
 use super::hcl::{Hcl, replaced};
+use super::settings::Settings;
 use super::{Options, Provider, Refused};
 
 const REGIONS: &str = "terraform/regions";

@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 
 use crate::checks::{self, Context, RULES, Schemas};
 use crate::cli::{FOUND, Shared, colours, print, tell};
+use crate::commands::releases::{self, When};
 use crate::crd::Crds;
 use crate::error::Result;
-use crate::helm::{self, When};
-use crate::place::Places;
+use crate::places::Places;
 use crate::tree::Tree;
 
 /// Holds every object of every cluster to rules: it builds, what it names is there, its variables are read and keep secrets,
@@ -44,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long)]
     rules: bool,
     #[command(flatten)]
-    releases: helm::Rendering,
+    releases: releases::Rendering,
     #[command(flatten)]
     shared: Shared,
 }
@@ -91,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         Form::Sarif => report::sarif(&findings),
         Form::Github => report::github(&findings),
     });
-    for note in helm::left_out(&clusters) {
+    for note in releases::left_out(&clusters) {
         tell(&note);
     }
     tell(&report::summary(&findings, schemas.is_some() || !crds.is_empty()));

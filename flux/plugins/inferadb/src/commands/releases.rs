@@ -1,15 +1,14 @@
-//! What commands take to render Helm releases.
+//! What commands take to render Helm releases, and what they say of those that are not.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 
-use super::{Charts, Helm, Releaser, VERSION};
 use crate::checks;
 use crate::cli::{Shared, tell};
 use crate::error::Result;
 use crate::fleet::Cluster;
+use crate::helm::{Charts, Helm, Releaser, Settings, VERSION};
 
 /// The newest Kubernetes that Flux 2.9 supports: the same one on each machine, whichever helm it has.
 const KUBERNETES: &str = "1.36.0";
@@ -70,7 +69,7 @@ impl Rendering {
         if let Some(warning) = helm.as_ref().ok().and_then(Helm::warning) {
             tell(&format!("warning: {warning}"));
         }
-        Ok(Some(Releaser {
+        Ok(Some(Releaser::new(Settings {
             helm,
             charts: self.charts(repository),
             kube_version: self.kube_version.clone(),
@@ -78,8 +77,7 @@ impl Rendering {
             must: when == When::Always,
             shadows,
             cache,
-            done: Mutex::default(),
-        }))
+        })))
     }
 }
 
