@@ -60,8 +60,10 @@ fi
 pull_secret=$(awk '$1 == "pullSecret:" { print $2 }' "$folder/flux-system/flux-instance.yaml")
 if [ -n "$pull_secret" ]; then
   if [ -n "${GIT_PASSWORD:-}" ]; then
-    in_flux create secret generic "$pull_secret" --from-literal=username="${GIT_USERNAME:-git}" --from-literal=password="$GIT_PASSWORD" \
-      --dry-run=client --output yaml | in_flux apply --server-side --filename -
+    # Not as an argument, which everybody on the machine can read.
+    printf '%s' "$GIT_PASSWORD" |
+      in_flux create secret generic "$pull_secret" --from-literal=username="${GIT_USERNAME:-git}" --from-file=password=/dev/stdin \
+        --dry-run=client --output yaml | in_flux apply --server-side --filename -
   elif ! in_flux get secret "$pull_secret" >/dev/null 2>&1; then
     echo "The cluster has no Secret \`$pull_secret\` to read the Git repository with: set GIT_PASSWORD to a token, and run this again." >&2
     exit 1

@@ -132,14 +132,6 @@ checksums=flux-inferadb_${version}_checksums.txt
 
 {
   cat <<TEXT
-apiVersion: cli.fluxcd.io/v1beta1
-kind: Plugin
-name: inferadb
-description: Builds, validates and compares a whole Flux fleet offline, and adds regions to it
-homepage: $repository
-source: $repository
-bin: flux-inferadb
-versions:
   - version: $version
     platforms:
 TEXT
@@ -155,6 +147,25 @@ TEXT
 TEXT
   done <"$scratch/out/$checksums"
   if [ -n "$previous" ]; then sed '1,/^versions:$/d' "$previous"; fi
+} >"$scratch/versions"
+
+# Flux installs the first one where nobody names a version: the newest release, and behind all releases what comes before one.
+versions=$(sed -n 's/^  - version: //p' "$scratch/versions")
+ordered=$(grep -v -- - <<<"$versions" | sort -rV || true; grep -- - <<<"$versions" | sort -rV || true)
+{
+  cat <<TEXT
+apiVersion: cli.fluxcd.io/v1beta1
+kind: Plugin
+name: inferadb
+description: Builds, validates and compares a whole Flux fleet offline, and adds regions to it
+homepage: $repository
+source: $repository
+bin: flux-inferadb
+versions:
+TEXT
+  while read -r one; do
+    awk -v one="  - version: $one" '/^  - version: / { inside = $0 == one } inside' "$scratch/versions"
+  done <<<"$ordered"
 } >"$scratch/out/inferadb.yaml"
 
 mkdir -p "$folder"

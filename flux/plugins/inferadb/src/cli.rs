@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 
@@ -11,6 +13,7 @@ use crate::fleet::{self, Cluster, Input};
 use crate::helm::Releaser;
 use crate::places::blame;
 use crate::render::{Cache, Kustomize, Renderer};
+use crate::root;
 use crate::tree::Tree;
 use crate::variables::Given;
 
@@ -64,12 +67,17 @@ impl At {
         let here = self.repo.clone().unwrap_or_else(|| PathBuf::from("."));
         let failed = |source| Error::Read { path: here.clone(), source };
         let here = here.canonicalize().map_err(failed)?;
-        if self.repo.is_some() {
-            return Ok(here);
-        }
         // A file where it is a work tree of another checkout, or a submodule.
-        let top = here.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
-        Ok(top.unwrap_or(here))
+        let is_top = |folder: &&Path| folder.join(".git").exists();
+        let top = here.ancestors().find(is_top).filter(|_| self.repo.is_none()).map_or_else(|| here.clone(), Path::to_owned);
+        // Before anything below it is read: it may be a whole disk.
+        if !is_top(&top.as_path()) && !root::parents(self.clusters_told()).iter().any(|folder| top.join(folder).is_dir()) {
+            return Err(Error::Usage(format!(
+                "`{}` is no repository, and has no folder with clusters: go into one, or name it with `--repo`",
+                top.display()
+            )));
+        }
+        Ok(top)
     }
 
     /// The folder of clusters named on the command line.
@@ -114,7 +122,7 @@ impl Shared {
 
     /// The names of the clusters of a tree.
     pub(crate) fn clusters(&self, tree: &Tree) -> Result<Vec<String>> {
-        Ok(crate::root::clusters(tree, self.clusters_told())?.into_iter().map(|(name, _)| name).collect())
+        Ok(root::clusters(tree, self.clusters_told())?.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Builds the clusters of a tree, with their Helm releases where something renders them.
@@ -147,7 +155,21 @@ impl Shared {
 /// Writes a result. A reader that went away wants no more.
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        tell(&format!("error: the result cannot be written: {error}"));
+        UNWRITTEN.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a result was lost on the way.
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// The exit code, with what became of the results.
+pub(crate) fn exit_code(code: u8) -> ExitCode {
+    ExitCode::from(if UNWRITTEN.load(Ordering::Relaxed) { FAILED } else { code })
 }
 
 /// Whether results are for a terminal that shows colours.

@@ -21,6 +21,14 @@ pub(crate) enum Error {
     /// A kustomization.yaml names a file or folder that is not there.
     #[error("{path}:{line}: `{reference}` is not in the source: correct the path, or add what it names")]
     NoFile { path: String, line: usize, reference: String },
+    /// A reference that leads out of the source.
+    #[error(
+        "{path}:{line}: `{reference}` lies outside of the source, where Flux reads nothing: copy it into the repository, and name it by a relative path"
+    )]
+    Outside { path: String, line: usize, reference: String },
+    /// A FluxInstance, or the Kustomization of `flux bootstrap`, syncs another folder than the one that it stands in.
+    #[error("{path}:{line}: it syncs `{synced}`, which is not the folder that it stands in: write `{folder}`")]
+    OtherFolder { path: String, line: usize, synced: String, folder: String },
     /// A file of the source is not UTF-8.
     #[error("{0}: not UTF-8")]
     Encoding(String),
@@ -83,7 +91,9 @@ pub(crate) enum Error {
     #[error("`{0}` is encrypted with SOPS, and its Kustomization has no `spec.decryption`")]
     Encrypted(Box<Id>),
     /// A Kustomization's source is not known.
-    #[error("its source {0} is not in this repository, and nothing is fetched here: give its folder with `--source {0}=DIR`")]
+    #[error(
+        "its source {0} is none that this repository is, and nothing is fetched here: correct the name, or give its folder with `--source {0}=DIR`"
+    )]
     NoSource(String),
     /// A Helm release that cannot be rendered on this machine, which says nothing against it.
     #[error("{0}")]
@@ -110,9 +120,11 @@ impl Error {
     pub(crate) fn place(&self) -> Option<(&str, usize)> {
         match self {
             Error::Yaml { path, source } => Some((path, source.line)),
-            Error::NoFile { path, line, .. } | Error::KustomizeAt { path, line, .. } | Error::Remote { path, line, .. } => {
-                Some((path, *line))
-            }
+            Error::NoFile { path, line, .. }
+            | Error::KustomizeAt { path, line, .. }
+            | Error::Outside { path, line, .. }
+            | Error::OtherFolder { path, line, .. }
+            | Error::Remote { path, line, .. } => Some((path, *line)),
             Error::Encoding(path) | Error::Type { path, .. } => Some((path, 1)),
             _ => None,
         }
@@ -124,6 +136,7 @@ impl Error {
             Error::Yaml { path, .. }
             | Error::NoFile { path, .. }
             | Error::KustomizeAt { path, .. }
+            | Error::Outside { path, .. }
             | Error::Encoding(path)
             | Error::Type { path, .. }
             | Error::Remote { path, .. }

@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::render::{Rendered, Renderer};
 use crate::root::{self, Root};
 use crate::sources::{Artifacts, Sources};
-use crate::tree::Tree;
+use crate::tree::{Tree, join_secure};
 use crate::variables::{self, Given, Missing, Pool};
 
 /// What a fleet is built from.
@@ -149,18 +149,22 @@ pub(crate) fn source_of(object: &Object) -> String {
 /// Builds all clusters asked for.
 pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
     let known = root::clusters(input.tree, input.clusters)?;
-    for name in input.names {
-        if !known.iter().any(|(known, _)| known == name) {
+    // By name, or by folder, as a shell completes it.
+    let names =
+        |asked: &str, (name, folder): &(String, String)| asked.trim_end_matches('/') == name || join_secure(asked) == *folder;
+    for asked in input.names {
+        if !known.iter().any(|cluster| names(asked, cluster)) {
             let known: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
-            return Err(Error::Usage(format!("there is no cluster `{name}`: there are {}", known.join(", "))));
+            return Err(Error::Usage(format!("there is no cluster `{asked}`: there are {}", known.join(", "))));
         }
     }
-    let asked = known.into_iter().filter(|(name, _)| input.names.is_empty() || input.names.contains(name));
+    let is_asked = |cluster: &(String, String)| input.names.is_empty() || input.names.iter().any(|asked| names(asked, cluster));
+    let asked = known.into_iter().filter(is_asked);
     let artifacts = Artifacts::default();
     let progress = Progress::new("Kustomizations");
     let mut states = Vec::new();
     for (name, folder) in asked {
-        states.push(State::start(name, &folder, input)?);
+        states.push(State::start(name, &folder, input));
     }
     loop {
         let jobs: Vec<(usize, usize)> = states
@@ -207,16 +211,21 @@ struct State {
 }
 
 impl State {
-    fn start(name: String, folder: &str, input: &Input<'_>) -> Result<Self> {
-        let root = root::find(input.tree, folder)?;
-        let object = patched_root(&root, input)?;
+    fn start(name: String, folder: &str, input: &Input<'_>) -> Self {
+        let root = root::find(input.tree, folder);
+        let patched = root.error(folder).map_or_else(|| patched_root(&root, input), Err);
+        let (object, step) = match patched {
+            Ok(object) => (object, Step::Found),
+            // The other clusters are built all the same.
+            Err(error) => (root.kustomization.clone(), Step::Done(Err(error))),
+        };
         let sources = Sources::new(&root, source_of(&object));
         let mut pool = Pool::default();
         for object in &input.given.objects {
             pool.add(object, None);
         }
-        let nodes = vec![Node { object, parent: None, step: Step::Found, files: Vec::new() }];
-        Ok(State { name, root, nodes, pool, sources })
+        let nodes = vec![Node { object, parent: None, step, files: Vec::new() }];
+        State { name, root, nodes, pool, sources }
     }
 
     fn unrendered(&self) -> impl Iterator<Item = usize> {

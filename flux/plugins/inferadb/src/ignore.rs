@@ -61,6 +61,14 @@ impl Ignore {
     }
 }
 
+impl Ignore {
+    /// Whether the folder itself is left out, and not only what is in it.
+    pub(crate) fn leaves_out_folder(&self, path: &str) -> bool {
+        // A pattern for folders alone looks for something behind the folder's name.
+        self.leaves_out(path) || self.leaves_out(&format!("{path}/"))
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Pattern {
     /// The folder that its file stands in.

@@ -29,7 +29,7 @@ mod tree;
 mod variables;
 mod yaml;
 
-use cli::{FAILED, print, tell};
+use cli::{FAILED, exit_code, print, tell};
 
 /// Builds a whole Flux fleet offline, as kustomize-controller 1.9 (Flux 2.9) would.
 ///
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         Command::NewRegion(options) => commands::new_region::run(&options),
     };
     match result {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => exit_code(code),
         Err(error) => {
             tell(&format!("error: {error}"));
             ExitCode::from(FAILED)

@@ -23,12 +23,30 @@ pub(crate) struct Root {
     pub(crate) place: Place,
     /// `spec.ignore` of the source, where the sync file has one.
     pub(crate) ignore: Option<String>,
+    /// The folder that is synced instead of this one, where it is another.
+    pub(crate) elsewhere: Option<String>,
+    /// Whether nothing in the folder says so: it is built as `flux bootstrap` would have it synced.
+    pub(crate) is_assumed: bool,
+}
+
+impl Root {
+    /// Why nothing can be built from here.
+    pub(crate) fn error(&self, folder: &str) -> Option<Error> {
+        let synced = self.elsewhere.clone()?;
+        let Place { file, line } = &self.place;
+        Some(Error::OtherFolder { path: file.clone(), line: *line, synced, folder: folder.to_owned() })
+    }
+}
+
+/// The folders that clusters' folders may be in.
+pub(crate) fn parents(told: Option<&str>) -> Vec<String> {
+    told.map_or_else(|| vec!["flux/clusters".to_owned(), "clusters".to_owned()], |told| vec![join_secure(told)])
 }
 
 /// The folders of clusters, by name.
 pub(crate) fn clusters(tree: &Tree, told: Option<&str>) -> Result<Vec<(String, String)>> {
-    let candidates: Vec<&str> = told.map_or_else(|| vec!["flux/clusters", "clusters"], |told| vec![told]);
-    let Some(parent) = candidates.iter().map(|folder| folder.trim_matches('/')).find(|folder| tree.has_folder(folder)) else {
+    let candidates = parents(told);
+    let Some(parent) = candidates.iter().find(|folder| tree.has_folder(folder)) else {
         return Err(Error::Usage(format!(
             "no folder with clusters here: looked for {}; give it with `--clusters`",
             candidates.iter().map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(" and ")
@@ -45,7 +63,7 @@ pub(crate) fn clusters(tree: &Tree, told: Option<&str>) -> Result<Vec<(String, S
 }
 
 /// Finds the start of a cluster's folder.
-pub(crate) fn find(tree: &Tree, folder: &str) -> Result<Root> {
+pub(crate) fn find(tree: &Tree, folder: &str) -> Root {
     let mut sync: Option<Root> = None;
     let mut ignores: Vec<(String, String, String)> = Vec::new();
     for path in tree.below(folder) {
@@ -59,9 +77,13 @@ pub(crate) fn find(tree: &Tree, folder: &str) -> Result<Root> {
         }
         for node in yaml::parse(&text).unwrap_or_default() {
             let object = Object(node.to_json());
+            let line = |path: &[&str]| {
+                let parent = path.split_last().and_then(|(last, parents)| Some((node.at(parents)?, *last)));
+                parent.and_then(|(parent, last)| parent.entry(last)).map_or(node.line, |entry| entry.line)
+            };
             let place = Place { file: path.to_owned(), line: node.line };
             if object.is("fluxcd.controlplane.io", "FluxInstance") && object.0["spec"]["sync"].is_object() {
-                return of_instance(&object, folder, place);
+                return of_instance(&object, folder, Place { line: line(&["spec", "sync", "path"]), ..place.clone() }, place);
             }
             if object.group() == "source.toolkit.fluxcd.io"
                 && let Some(ignore) = object.0["spec"]["ignore"].as_str()
@@ -73,15 +95,38 @@ pub(crate) fn find(tree: &Tree, folder: &str) -> Result<Root> {
                 && object.0["spec"]["path"].as_str().is_some_and(|path| !join_secure(path).is_empty())
                 && let Some(artifact) = artifact(&object, folder)
             {
-                sync = Some(Root { kustomization: object, artifact, patches: Value::Null, place, ignore: None });
+                sync = Some(Root {
+                    kustomization: object,
+                    artifact,
+                    patches: Value::Null,
+                    place,
+                    ignore: None,
+                    elsewhere: None,
+                    is_assumed: false,
+                });
+            } else if sync.is_none() && is_bootstrap(&object, path, folder) {
+                let place = Place { line: line(&["spec", "path"]), ..place };
+                let synced = object.0["spec"]["path"].as_str().unwrap_or_default().to_owned();
+                let patches = Value::Null;
+                let (artifact, elsewhere) = (String::new(), Some(synced));
+                sync = Some(Root { kustomization: object, artifact, patches, place, ignore: None, elsewhere, is_assumed: false });
             }
         }
     }
-    let mut root = sync.unwrap_or_else(|| implicit(folder));
+    let mut root = sync.unwrap_or_else(|| implicit(tree, folder));
     let source = &root.kustomization.0["spec"]["sourceRef"];
     let named = ignores.into_iter().find(|(kind, name, _)| source["kind"] == kind.as_str() && source["name"] == name.as_str());
     root.ignore = named.map(|(_, _, ignore)| ignore);
-    Ok(root)
+    root
+}
+
+/// Whether it is the Kustomization that `flux bootstrap` writes, which syncs the folder around its own.
+fn is_bootstrap(object: &Object, path: &str, folder: &str) -> bool {
+    object.is_flux_kustomization()
+        && object.name() == "flux-system"
+        && object.namespace() == "flux-system"
+        && path.strip_prefix(folder).is_some_and(|below| below.starts_with("/flux-system/"))
+        && object.0["spec"]["path"].as_str().is_some_and(|path| !join_secure(path).is_empty())
 }
 
 /// What lies above the sync's path in the cluster's folder.
@@ -95,7 +140,7 @@ fn artifact(kustomization: &Object, folder: &str) -> Option<String> {
 }
 
 /// What flux-operator makes of `spec.sync`.
-fn of_instance(instance: &Object, folder: &str, place: Place) -> Result<Root> {
+fn of_instance(instance: &Object, folder: &str, path: Place, place: Place) -> Root {
     let sync = &instance.0["spec"]["sync"];
     let namespace = if instance.namespace().is_empty() { "flux-system" } else { instance.namespace() };
     let name = sync["name"].as_str().filter(|name| !name.is_empty()).unwrap_or(namespace);
@@ -110,19 +155,16 @@ fn of_instance(instance: &Object, folder: &str, place: Place) -> Result<Root> {
             "sourceRef": {"kind": sync["kind"].as_str().unwrap_or("GitRepository"), "name": name},
         },
     }));
-    let Some(artifact) = artifact(&kustomization, folder) else {
-        return Err(Error::Usage(format!(
-            "{}:{}: `spec.sync.path` is `{}`, which is not the end of `{folder}`, where the FluxInstance stands",
-            place.file,
-            place.line,
-            sync["path"].as_str().unwrap_or_default()
-        )));
-    };
-    Ok(Root { kustomization, artifact, patches: instance.0["spec"]["kustomize"]["patches"].clone(), place, ignore: None })
+    let patches = instance.0["spec"]["kustomize"]["patches"].clone();
+    if let Some(artifact) = artifact(&kustomization, folder) {
+        return Root { kustomization, artifact, patches, place, ignore: None, elsewhere: None, is_assumed: false };
+    }
+    let elsewhere = Some(sync["path"].as_str().unwrap_or_default().to_owned());
+    Root { kustomization, artifact: String::new(), patches, place: path, ignore: None, elsewhere, is_assumed: false }
 }
 
 /// A folder that nothing syncs yet: as `flux bootstrap` would.
-fn implicit(folder: &str) -> Root {
+fn implicit(tree: &Tree, folder: &str) -> Root {
     let kustomization = Object(json!({
         "apiVersion": format!("{FLUX_KUSTOMIZE}/v1"),
         "kind": "Kustomization",
@@ -133,7 +175,15 @@ fn implicit(folder: &str) -> Root {
         kustomization,
         artifact: String::new(),
         patches: Value::Null,
-        place: Place { file: folder.to_owned(), line: 1 },
+        place: Place { file: file_of(tree, folder), line: 1 },
         ignore: None,
+        elsewhere: None,
+        is_assumed: true,
     }
+}
+
+/// A file of a folder to point at.
+fn file_of(tree: &Tree, folder: &str) -> String {
+    let own = format!("{folder}/kustomization.yaml");
+    if tree.has_file(&own) { own } else { tree.below(folder).first().map_or(folder, |first| *first).to_owned() }
 }

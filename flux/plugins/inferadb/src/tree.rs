@@ -132,8 +132,14 @@ impl Tree {
             rules.add(&self.text(path)?, path.rsplit_once('/').map_or("", |(folder, _)| folder));
         }
         rules.add(ignore.unwrap_or_default(), "");
-        let files = self.files.iter().filter(|(path, _)| !rules.leaves_out(path));
-        Ok(Tree { files: files.map(|(path, content)| (path.clone(), content.clone())).collect(), folders: self.folders.clone() })
+        let mut artifact = Tree::default();
+        for (path, content) in self.files.iter().filter(|(path, _)| !rules.leaves_out(path)) {
+            artifact.add(path.clone(), content.clone());
+        }
+        // A folder stays, but empty, where a pattern names its files and not itself.
+        let kept = self.folders.iter().filter(|folder| !rules.leaves_out_folder(folder));
+        artifact.folders.extend(kept.cloned());
+        Ok(artifact)
     }
 
     pub(crate) fn has_file(&self, path: &str) -> bool {
@@ -258,7 +264,8 @@ fn tracked(root: &Path) -> Result<Option<Vec<String>>> {
             Ok(Some(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()))
         }
         Err(Error::Command { message, .. }) if message.contains("not a git repository") => Ok(None),
-        Err(Error::Program { .. }) => Ok(None),
+        // Without git, all files of a repository would count, those too that it leaves out.
+        Err(Error::Program { .. }) if !root.ancestors().any(|folder| folder.join(".git").exists()) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -282,7 +282,7 @@ fn a_folder_may_stand_for_a_source_elsewhere() {
     let without = repo.run(&["build"]);
     assert_eq!(without.code, 1);
     assert!(
-        without.err.contains("its source GitRepository/flux-system/theirs is not in this repository, and nothing is fetched here: give its folder with `--source GitRepository/flux-system/theirs=DIR`"),
+        without.err.contains("its source GitRepository/flux-system/theirs is none that this repository is, and nothing is fetched here: correct the name, or give its folder with `--source GitRepository/flux-system/theirs=DIR`"),
         "{}",
         without.err
     );
@@ -339,4 +339,105 @@ fn a_file_that_cannot_be_read_fails_its_cluster_alone() {
         ran.err
     );
     assert!(ran.out.starts_with("---\n# good: Kustomization flux-system/flux-system\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_cluster_that_syncs_another_folder_fails_alone_at_that_line() {
+    let sync = flux("flux-system", "./clusters/prd", "");
+    let repo = Repo::new(&[
+        ("clusters/one/flux-system/gotk-sync.yaml", &sync),
+        ("clusters/two/a.yaml", &config_map("a", "{x: y}")),
+        (
+            "clusters/three/instance.yaml",
+            "apiVersion: fluxcd.controlplane.io/v1\nkind: FluxInstance\nmetadata:\n  name: flux\n  namespace: flux-system\nspec:\n  sync:\n    kind: GitRepository\n    path: clusters/thre\n",
+        ),
+    ]);
+    let ran = repo.run(&["build"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("clusters/one/flux-system/gotk-sync.yaml:7: it syncs `./clusters/prd`, which is not the folder that it stands in: write `clusters/one`"), "{}", ran.err);
+    assert!(ran.err.contains("clusters/three/instance.yaml:9: it syncs `clusters/thre`"), "{}", ran.err);
+    assert!(ran.out.contains("# two: Kustomization flux-system/flux-system"), "{}", ran.out);
+}
+
+#[test]
+fn a_folder_that_the_source_leaves_out_is_not_there() {
+    let repo = Repo::new(&[("clusters/one/all.yaml", &flux("apps", "./apps", "")), ("apps/a.yaml", &config_map("a", "{x: y}"))]);
+    for (pattern, found) in [("/apps", "the path `./apps` is not in"), ("apps/", "the path `./apps` is not in")] {
+        repo.write(".sourceignore", pattern);
+        let ran = repo.run(&["build"]);
+        assert!(ran.code == 1 && ran.err.contains(found), "{pattern}: {}{}", ran.err, ran.out);
+    }
+    // Its files alone: the folder stays, and is empty.
+    repo.write(".sourceignore", "*.yaml\n!/clusters/**");
+    assert_eq!(repo.run(&["build"]).code, 0);
+}
+
+#[test]
+fn what_is_broken_below_is_named_and_not_each_folder_on_the_way() {
+    let files = |inner: &'static str| {
+        Repo::new(&[
+            ("clusters/one/all.yaml", &flux("apps", "./apps", "")),
+            ("apps/kustomization.yaml", "resources: [base]\n"),
+            ("apps/base/kustomization.yaml", "resources: [engine]\n"),
+            ("apps/base/engine/kustomization.yaml", inner),
+            ("apps/base/engine/a.yaml", &config_map("a", "{x: y}")),
+        ])
+    };
+    let ran = files("resorces: [a.yaml]\n").run(&["build"]);
+    assert!(ran.err.contains("resorces") && !ran.err.contains("is a directory"), "{}", ran.err);
+    let repo = files("resources: [a.yaml]\n");
+    std::fs::write(repo.path().join("apps/base/engine/a.yaml"), b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \xff}\n")
+        .unwrap();
+    let ran = repo.run(&["build"]);
+    assert!(ran.err.contains("apps/base/engine/a.yaml: not UTF-8"), "{}", ran.err);
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let repo = Repo::new(&[("clusters/one/a.yaml", &config_map("a", "{x: y}"))]);
+    if !std::path::Path::new("/dev/full").exists() {
+        println!("skipped: a result that cannot be written: this machine has no /dev/full");
+        return;
+    }
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_flux-inferadb"))
+        .arg("build")
+        .current_dir(repo.path())
+        .env("KUSTOMIZE", support::built("KUSTOMIZE_CLI", "kustomize"))
+        .env("FLUX_INFERADB_CACHE", repo.cache())
+        .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("the result cannot be written"), "{said}");
+}
+
+#[test]
+fn a_program_that_is_no_kustomize_is_refused() {
+    let repo = Repo::new(&[("clusters/one/a.yaml", &config_map("a", "{x: y}"))]);
+    let ran = repo.run(&["build", "--kustomize", "/bin/true"]);
+    assert!(ran.code == 2 && ran.err.contains("`/bin/true` is no kustomize"), "{}", ran.err);
+}
+
+#[test]
+fn clusters_are_named_as_a_shell_completes_them() {
+    let repo =
+        Repo::new(&[("clusters/one/a.yaml", &config_map("a", "{x: y}")), ("clusters/two/a.yaml", &config_map("b", "{x: y}"))]);
+    for arguments in
+        [&["one"] as &[&str], &["one/"], &["clusters/one"], &["./clusters/one/"], &["--clusters", "./clusters/", "one"]]
+    {
+        let ran = repo.run(&[&["build"], arguments].concat());
+        assert!(
+            ran.code == 0 && ran.out.contains("# one:") && !ran.out.contains("# two:"),
+            "{arguments:?}: {}{}",
+            ran.err,
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_repository_is_not_read() {
+    let repo = Repo::new(&[("some/file", "")]);
+    let ran = repo.run(&["build"]);
+    assert!(ran.code == 2 && ran.err.contains("is no repository, and has no folder with clusters"), "{}", ran.err);
 }

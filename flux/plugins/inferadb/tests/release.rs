@@ -205,6 +205,23 @@ fn versions_of_the_release_before_stay() {
 }
 
 #[test]
+fn the_newest_release_comes_first_and_what_comes_before_a_release_last() {
+    let (folder, given) = programs();
+    let tag = format!("v{VERSION}");
+    packed(folder.path(), &[&tag, "one", &given[1]], &[]);
+    let text = std::fs::read_to_string(folder.path().join("one/inferadb.yaml")).unwrap();
+    let (head, own) = text.split_once("versions:\n").unwrap();
+    let others = ["99.0.0-rc.1", "0.0.9", "99.1.0", "0.0.10", "99.0.0-rc.2"].map(|other| own.replace(VERSION, other));
+    let before = folder.path().join("before.yaml");
+    std::fs::write(&before, format!("{head}versions:\n{}", others.concat())).unwrap();
+    packed(folder.path(), &[&tag, "two", &given[1]], &[("PREVIOUS", before.to_str().unwrap())]);
+    let all = manifest(&folder.path().join("two/inferadb.yaml"));
+    is_a_manifest(&all);
+    let versions: Vec<&str> = all["versions"].as_array().unwrap().iter().map(|one| one["version"].as_str().unwrap()).collect();
+    assert_eq!(versions, ["99.1.0", VERSION, "0.0.10", "0.0.9", "99.0.0-rc.2", "99.0.0-rc.1"]);
+}
+
+#[test]
 fn what_is_no_release_is_refused_and_nothing_written() {
     let (folder, _) = programs();
     std::fs::create_dir(folder.path().join("full")).unwrap();

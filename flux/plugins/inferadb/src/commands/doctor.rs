@@ -96,7 +96,14 @@ fn kustomize(options: &Options, repository: &Path) -> Look {
             None => well(format!("kustomize {} ({})", kustomize.version, kustomize.program.display())),
             Some(warning) => could(warning, mend),
         },
-        Err(_) => missing("kustomize, which renders", mend),
+        // One that was named goes first, whatever else is there.
+        Err(error) => match std::env::var("KUSTOMIZE").ok().filter(|named| !named.is_empty()) {
+            Some(named) if options.shared.kustomize_told().is_none() => missing(
+                format!("kustomize at `{named}`, which KUSTOMIZE names: {error}"),
+                "unset KUSTOMIZE, or name one that works",
+            ),
+            _ => missing(format!("kustomize, which renders: {error}"), mend),
+        },
     }
 }
 
@@ -146,13 +153,16 @@ fn clusters(options: &Options, repository: &Path) -> Vec<Look> {
         Ok(clusters) => clusters,
         Err(error) => return vec![missing("clusters", error.to_string())],
     };
-    let look = |(name, folder): (String, String)| match root::find(&tree, &folder) {
-        Err(error) => missing(format!("the start of cluster {name}"), error.to_string()),
-        Ok(root) if root.place.file == folder => could(
-            format!("a start of cluster {name}: it is built as if Flux synced `{folder}`"),
-            "add a FluxInstance with `spec.sync`, or the Kustomization that syncs the folder",
-        ),
-        Ok(root) => well(format!("cluster {name} starts at {}:{}", root.place.file, root.place.line)),
+    let look = |(name, folder): (String, String)| {
+        let root = root::find(&tree, &folder);
+        match root.error(&folder) {
+            Some(error) => missing(format!("the start of cluster {name}"), error.to_string()),
+            None if root.is_assumed => could(
+                format!("a start of cluster {name}: it is built as if Flux synced `{folder}`"),
+                "add a FluxInstance with `spec.sync`, or the Kustomization that syncs the folder",
+            ),
+            None => well(format!("cluster {name} starts at {}:{}", root.place.file, root.place.line)),
+        }
     };
     clusters.into_iter().map(look).collect()
 }

@@ -19,14 +19,6 @@ pub(super) fn explain(tree: &Tree, files: &[String], missing: &[(String, String)
             || path.file_name().is_some_and(|name| FILE_NAMES.iter().any(|known| name == *known))
     };
     let at = |path: &str, line: usize| Error::KustomizeAt { path: path.to_owned(), line, message: message.clone() };
-    let mut read = Vec::new();
-    for path in files.iter().filter(is_yaml) {
-        let Ok(text) = tree.text(path) else { continue };
-        match yaml::parse(&text) {
-            Err(source) => return Error::Yaml { path: path.clone(), source },
-            Ok(documents) => read.push((path, text, documents)),
-        }
-    }
     let is_named = |(path, reference): &&(String, String)| {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         message.contains(reference.as_str()) || join(folder, reference).is_some_and(|whole| message.contains(&whole))
@@ -36,10 +28,22 @@ pub(super) fn explain(tree: &Tree, files: &[String], missing: &[(String, String)
             return Error::NoFile { path: path.clone(), line, reference: reference.clone() };
         }
     }
+    let mut read = Vec::new();
+    for path in files.iter().filter(|path| tree.has_file(path)).filter(is_yaml) {
+        let text = match tree.text(path) {
+            Ok(text) => text,
+            Err(error) => return error,
+        };
+        match yaml::parse(&text) {
+            Err(source) => return Error::Yaml { path: path.clone(), source },
+            Ok(documents) => read.push((path, text, documents)),
+        }
+    }
     if message.contains("already defined") {
         for (path, text, _) in &read {
             if let Some(line) = yaml::repeated_key(text) {
-                return at(path, line);
+                let message = "a key stands twice in its mapping".to_owned();
+                return Error::KustomizeAt { path: (*path).clone(), line, message };
             }
         }
     }
@@ -59,6 +63,13 @@ pub(super) fn explain(tree: &Tree, files: &[String], missing: &[(String, String)
         for (path, _, documents) in &read {
             if let Some(line) = documents.iter().filter(|document| is_kustomization(document)).find_map(repeated_reference) {
                 return at(path, line);
+            }
+        }
+    }
+    if message.contains("replacement") || message.contains("nothing selected by") {
+        for (path, _, documents) in &read {
+            if let Some(entry) = documents.iter().find_map(|document| document.entry("replacements")) {
+                return at(path, entry.line);
             }
         }
     }
@@ -88,6 +99,9 @@ pub(super) fn line_naming(tree: &Tree, path: &str, word: &str) -> Option<usize> 
 fn innermost(message: &str) -> String {
     let mut words = message;
     if let Some((_, inner)) = words.rsplit_once("recursed accumulation of path '") {
+        words = inner.split_once("': ").map_or(words, |(_, inner)| inner);
+    }
+    if let Some((_, inner)) = words.rsplit_once("couldn't make target for path '") {
         words = inner.split_once("': ").map_or(words, |(_, inner)| inner);
     }
     // A file is tried as a file first, then as a folder.

@@ -111,6 +111,12 @@ pub(crate) fn printed_version(program: &Path, arguments: &[&str], advice: &'stat
 fn version(program: &Path, cache: &Cache) -> Result<String> {
     let printed = printed_version(program, &["version"], "give the path of kustomize with `--kustomize` or KUSTOMIZE", cache)?;
     // `v5.8.1`, or `{kustomize/v5.5.0  2024-…  }` of older ones.
-    let version = printed.trim_matches(['{', '}']).split_whitespace().next().unwrap_or("unknown");
-    Ok(version.rsplit('/').next().unwrap_or(version).to_owned())
+    let version = printed.trim_matches(['{', '}']).split_whitespace().next().unwrap_or_default();
+    let version = version.rsplit('/').next().unwrap_or(version);
+    if version == "(devel)" || version.trim_start_matches('v').split('.').next().is_some_and(|major| major.parse::<u32>().is_ok())
+    {
+        return Ok(version.to_owned());
+    }
+    let said: String = printed.chars().filter(|c| !c.is_control()).take(60).collect();
+    Err(Error::Usage(format!("`{}` is no kustomize: it says that its version is `{said}`", program.display())))
 }

@@ -68,7 +68,7 @@ impl Renderer {
         if closure.needs_all {
             add_all(tree, &mut closure)?;
         }
-        let own: Vec<String> = closure.files.keys().cloned().collect();
+        let own: Vec<String> = closure.files.keys().filter(|path| !closure.contents.contains(*path)).cloned().collect();
         let documents = match self.build(&folder, &closure) {
             // A reference that was not followed: with all files, kustomize finds it, or says what is missing.
             Err(Error::Kustomize(message)) if !closure.needs_all && is_missing(&message) => {

@@ -23,6 +23,8 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind("variables from a ConfigMap that is not there", variables_from),
         kind("an encrypted Secret that nobody decrypts", encrypted),
         kind("a remote base", remote),
+        kind("a file of the machine", machine_file),
+        kind("a cluster that syncs another folder", other_folder),
         kind("a component that is not there", component),
         kind("a source that is not there", source),
         kind("something that waits for what is not there", depends_on),
@@ -173,6 +175,18 @@ fn encrypted(tree: &mut Tree, _: &mut Dice) -> Planted {
 fn remote(tree: &mut Tree, dice: &mut Dice) -> Planted {
     let at = dice.choose(&tree.lines_of_files(is_kustomization_file, |line| line == "resources:"));
     tree.insert(&at, "  - https://github.com/example/base//deploy?ref=v1").is("build")
+}
+
+fn machine_file(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    let at = dice.choose(&tree.lines_of_files(is_kustomization_file, |line| line == "resources:"));
+    let file = ["/etc/hostname", "../../../../../../../../etc/hostname"][dice.roll(2)];
+    tree.insert(&at, &format!("  - {file}")).is("build")
+}
+
+fn other_folder(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    let at = dice.choose(&tree.lines(|document, line| document.kind == "FluxInstance" && line.starts_with("    path: ")));
+    tree.misspell(&at);
+    at.is("build")
 }
 
 fn component(tree: &mut Tree, dice: &mut Dice) -> Planted {

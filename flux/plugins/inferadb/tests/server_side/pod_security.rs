@@ -43,7 +43,7 @@ fn talos() -> Value {
     })
 }
 
-/// As Talos patches what has no type of its own: mappings in each other, all else replaced.
+/// As Talos patches what has no type of its own: mappings in each other, lists behind each other, all else replaced.
 fn merge(into: &mut Value, patch: &Value) {
     match (into, patch) {
         (Value::Object(into), Value::Object(patch)) => {
@@ -51,6 +51,11 @@ fn merge(into: &mut Value, patch: &Value) {
                 merge(into.entry(key).or_insert(Value::Null), value);
             }
         }
-        (into, patch) => *into = patch.clone(),
+        (Value::Array(into), Value::Array(patch)) => into.extend(patch.iter().cloned()),
+        (into, patch) => {
+            let same = into.is_null() || std::mem::discriminant(&*into) == std::mem::discriminant(patch);
+            assert!(same, "a patch of another type, which Talos refuses: {patch} over {into}");
+            *into = patch.clone();
+        }
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn write(
     settings: &[(String, String)],
     changes: &mut Changes<'_>,
 ) -> Result<()> {
-    let sync = root::find(tree, &sibling.folder)?.place.file;
+    let sync = root::find(tree, &sibling.folder).place.file;
     for path in tree.below(&sibling.folder) {
         let bytes = tree.bytes(path)?;
         if sops::file(&bytes, sops::Format::of_path(path)).is_some() {
