@@ -47,5 +47,7 @@ fn what_is_missing_comes_with_what_mends_it() {
         "{}",
         ran.out
     );
-    assert!(Repo::new(&[]).run(&["doctor"]).out.contains("missing   clusters\n          no folder with clusters here"));
+    let empty = Repo::new(&[("a", "")]);
+    empty.commit();
+    assert!(empty.run(&["doctor"]).out.contains("missing   clusters\n          no folder with clusters here"));
 }
