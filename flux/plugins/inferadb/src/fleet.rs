@@ -166,26 +166,8 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
     for (name, folder) in asked {
         states.push(State::start(name, &folder, input));
     }
-    loop {
-        let jobs: Vec<(usize, usize)> = states
-            .iter()
-            .enumerate()
-            .flat_map(|(cluster, state)| state.unrendered().map(move |position| (cluster, position)))
-            .collect();
-        if jobs.is_empty() {
-            break;
-        }
-        progress.expect(jobs.len());
-        let rendered = in_parallel(&jobs, |(cluster, position)| {
-            let rendered = states[*cluster].render(*position, input, &artifacts);
-            progress.step();
-            rendered
-        });
-        for ((cluster, position), rendered) in jobs.into_iter().zip(rendered) {
-            states[cluster].nodes[position].step = Step::Rendered(rendered);
-        }
-        on_each(&mut states, |state| state.finish_what_can_be(input.given));
-    }
+    // Each cluster on its own: while one waits for kustomize, others go on.
+    on_each(&mut states, |state| state.build(input, &artifacts, &progress));
     Ok(states.into_iter().map(State::done).collect())
 }
 
@@ -226,6 +208,26 @@ impl State {
         }
         let nodes = vec![Node { object, parent: None, step, files: Vec::new() }];
         State { name, root, nodes, pool, sources }
+    }
+
+    /// Renders and finishes what is found, until nothing more comes of it.
+    fn build(&mut self, input: &Input<'_>, artifacts: &Artifacts, progress: &Progress) {
+        loop {
+            let found: Vec<usize> = self.unrendered().collect();
+            if found.is_empty() {
+                return;
+            }
+            progress.expect(found.len());
+            let rendered = in_parallel(&found, |position| {
+                let rendered = self.render(*position, input, artifacts);
+                progress.step();
+                rendered
+            });
+            for (position, rendered) in found.into_iter().zip(rendered) {
+                self.nodes[position].step = Step::Rendered(rendered);
+            }
+            self.finish_what_can_be(input.given);
+        }
     }
 
     fn unrendered(&self) -> impl Iterator<Item = usize> {
@@ -296,18 +298,22 @@ impl State {
         let parent = id(&node.object);
         // Those of another cluster find their children there.
         let elsewhere = spec["kubeConfig"].is_object();
-        let found: Vec<(Object, Option<Value>)> = match &built {
-            Ok(built) if !elsewhere => built.objects.iter().cloned().zip(built.shadows.iter().cloned()).collect(),
-            _ => Vec::new(),
-        };
-        node.step = Step::Done(built);
-        for (object, shadow) in found {
-            if object.is_flux_kustomization() {
-                self.add(object, &parent);
-            } else {
-                self.sources.add(&object);
-                self.pool.add(&object, shadow.as_ref());
+        let mut children = Vec::new();
+        if let Ok(built) = &built
+            && !elsewhere
+        {
+            for (object, shadow) in built.objects.iter().zip(&built.shadows) {
+                if object.is_flux_kustomization() {
+                    children.push(object.clone());
+                } else {
+                    self.sources.add(object);
+                    self.pool.add(object, shadow.as_ref());
+                }
             }
+        }
+        node.step = Step::Done(built);
+        for child in children {
+            self.add(child, &parent);
         }
     }
 

@@ -176,7 +176,8 @@ pub(crate) fn blame(tree: &Tree, clusters: &mut [Cluster]) {
     for cluster in clusters {
         let failed = |one: &Kustomization| one.outcome.as_ref().err().map(|error| places.of_failure(cluster, one, error));
         let found: Vec<Option<Place>> = cluster.kustomizations.iter().map(failed).collect();
-        let of_release = |one: &Kustomization| one.outcome.is_err().then(|| places.of_kustomization(cluster, one, &[]));
+        let is_wrong = |one: &Kustomization| one.outcome.is_err() && !one.is_left_out();
+        let of_release = |one: &Kustomization| is_wrong(one).then(|| places.of_kustomization(cluster, one, &[]));
         let of_releases: Vec<Option<Place>> = cluster.releases.iter().map(of_release).collect();
         for (one, place) in cluster.kustomizations.iter_mut().zip(found) {
             one.place = place;

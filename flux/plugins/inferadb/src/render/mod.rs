@@ -20,6 +20,7 @@ use closure::Closure;
 pub(crate) use kustomize::{Kustomize, VERSION, on_path, printed_version};
 
 use crate::error::{Error, Result};
+use crate::parallel::Slots;
 use crate::tree::{Tree, join_secure};
 use crate::yaml;
 
@@ -46,13 +47,14 @@ type Shared = Arc<OnceLock<std::result::Result<Arc<Vec<Document>>, String>>>;
 /// Renders, each equal input once.
 pub(crate) struct Renderer {
     kustomize: Kustomize,
+    slots: Slots,
     cache: Cache,
     done: Mutex<HashMap<String, Shared>>,
 }
 
 impl Renderer {
     pub(crate) fn new(kustomize: Kustomize, cache: Cache) -> Self {
-        Renderer { kustomize, cache, done: Mutex::new(HashMap::new()) }
+        Renderer { kustomize, slots: Slots::new(), cache, done: Mutex::new(HashMap::new()) }
     }
 
     /// Builds `spec.path` of a source.
@@ -108,7 +110,7 @@ impl Renderer {
         write(scratch.path(), folder, closure)?;
         // Links in the path of the temporary folder would show in kustomize's words.
         let root = scratch.path().canonicalize().unwrap_or_else(|_| scratch.path().to_owned());
-        let printed = self.kustomize.build(&root, folder)?;
+        let printed = self.slots.run(|| self.kustomize.build(&root, folder))?;
         let documents = documents(&printed)?;
         self.cache.put(key, &printed);
         Ok(documents)
