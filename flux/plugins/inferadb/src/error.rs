@@ -41,6 +41,9 @@ pub(crate) enum Error {
     /// A program ended with an error.
     #[error("`{command}` failed: {message}")]
     Command { command: String, message: String },
+    /// A program took more than it may.
+    #[error("`{program}` was not waited for: {why}")]
+    Limit { program: String, why: String },
     /// `kustomize build` refused.
     #[error("kustomize build failed: {0}")]
     Kustomize(String),

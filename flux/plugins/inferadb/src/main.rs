@@ -20,6 +20,7 @@ mod parallel;
 mod place;
 mod places;
 mod post_build;
+mod program;
 mod progress;
 mod render;
 mod root;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { FAILED } else { 0 });
         }
     };
+    program::heed_signals();
     let result = match cli.command {
         Command::Build(options) => commands::build::run(&options),
         Command::Graph(options) => commands::graph::run(&options),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::cache::Cache;
 use super::hex;
 use crate::error::{Error, Result};
-use crate::tree;
+use crate::program;
 
 /// The version whose library Flux 2.9 links (api v0.21.1).
 pub(crate) const VERSION: &str = "v5.8.1";
@@ -28,7 +28,7 @@ impl Kustomize {
     /// Finds it: as told, by `KUSTOMIZE`, in the repository's `.build/bin`, on `PATH`.
     pub(crate) fn find(told: Option<&Path>, repository: &Path, cache: &Cache) -> Result<Self> {
         let built = Some(repository.join(".build/bin/kustomize")).filter(|built| built.is_file());
-        let named = told.map(Path::to_owned).or_else(|| std::env::var_os("KUSTOMIZE").map(PathBuf::from));
+        let named = told.map(Path::to_owned).or_else(|| from_environment("KUSTOMIZE"));
         let program = named.or(built).or_else(|| on_path("kustomize")).ok_or_else(|| {
             Error::Usage(format!(
                 "kustomize is not installed: get {VERSION} or later (`go install sigs.k8s.io/kustomize/kustomize/v5@{VERSION}`), and give its path with `--kustomize` or KUSTOMIZE where it is not on PATH"
@@ -65,7 +65,7 @@ impl Kustomize {
             .env("PATH", "")
             .env("HOME", scratch)
             .envs(["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"].map(|name| (name, nowhere)));
-        match tree::output(&mut command) {
+        match program::output(&mut command) {
             // In the controller, which is no kustomize, `managedByLabel` finds no version.
             Ok(printed) => String::from_utf8(printed)
                 .map(|text| text.replace(&format!("{MANAGED_BY}{}\n", self.version), &format!("{MANAGED_BY}(devel)\n")))
@@ -87,6 +87,11 @@ fn tidy(message: &str, scratch: &Path) -> String {
     message.trim().trim_start_matches("Error: ").to_owned()
 }
 
+/// The program that a variable of the environment names; an empty one names none.
+pub(crate) fn from_environment(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// The first program of this name on `PATH`.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
@@ -102,7 +107,7 @@ pub(crate) fn printed_version(program: &Path, arguments: &[&str], advice: &'stat
     if let Some(version) = cache.get(&key) {
         return Ok(version);
     }
-    let printed = tree::output(Command::new(program).args(arguments))?;
+    let printed = program::output(Command::new(program).args(arguments))?;
     let version = String::from_utf8_lossy(&printed).trim().to_owned();
     cache.put(&key, &version);
     Ok(version)

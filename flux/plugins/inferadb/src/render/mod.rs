@@ -9,7 +9,6 @@ mod generate;
 mod kustomize;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -17,10 +16,11 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use cache::Cache;
 use closure::Closure;
-pub(crate) use kustomize::{Kustomize, VERSION, on_path, printed_version};
+pub(crate) use kustomize::{Kustomize, VERSION, from_environment, on_path, printed_version};
 
 use crate::error::{Error, Result};
 use crate::parallel::Slots;
+use crate::program::Scratch;
 use crate::tree::{Tree, join_secure};
 use crate::yaml;
 
@@ -55,6 +55,11 @@ pub(crate) struct Renderer {
 impl Renderer {
     pub(crate) fn new(kustomize: Kustomize, cache: Cache) -> Self {
         Renderer { kustomize, slots: Slots::new(), cache, done: Mutex::new(HashMap::new()) }
+    }
+
+    /// The same, which keeps nothing on disk.
+    pub(crate) fn unkept(&self) -> Self {
+        Renderer::new(self.kustomize.clone(), Cache::none())
     }
 
     /// Builds `spec.path` of a source.
@@ -105,12 +110,12 @@ impl Renderer {
         {
             return Ok(documents);
         }
-        let scratch = tempfile::Builder::new().prefix("flux-inferadb-").tempdir();
-        let scratch = scratch.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
-        write(scratch.path(), folder, closure)?;
-        // Links in the path of the temporary folder would show in kustomize's words.
-        let root = scratch.path().canonicalize().unwrap_or_else(|_| scratch.path().to_owned());
-        let printed = self.slots.run(|| self.kustomize.build(&root, folder))?;
+        let scratch = Scratch::new()?;
+        scratch.folder(folder)?;
+        for (path, content) in &closure.files {
+            scratch.write(path, content)?;
+        }
+        let printed = self.slots.run(|| self.kustomize.build(scratch.path(), folder))?;
         let documents = documents(&printed)?;
         self.cache.put(key, &printed);
         Ok(documents)
@@ -151,23 +156,6 @@ fn add_all(tree: &Tree, closure: &mut Closure) -> Result<()> {
 
 fn is_missing(message: &str) -> bool {
     message.contains("no such file") || message.contains("exist")
-}
-
-fn write(scratch: &Path, folder: &str, closure: &Closure) -> Result<()> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Write { path, source }
-    };
-    let root = scratch.join(folder);
-    std::fs::create_dir_all(&root).map_err(failed(&root))?;
-    for (path, content) in &closure.files {
-        let file = scratch.join(path);
-        if let Some(parent) = file.parent() {
-            std::fs::create_dir_all(parent).map_err(failed(parent))?;
-        }
-        std::fs::write(&file, content).map_err(failed(&file))?;
-    }
-    Ok(())
 }
 
 fn documents(printed: &str) -> Result<Vec<Document>> {
