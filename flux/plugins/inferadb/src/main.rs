@@ -24,6 +24,7 @@ mod program;
 mod progress;
 mod render;
 mod root;
+mod shadow;
 mod sops;
 mod sources;
 mod tree;

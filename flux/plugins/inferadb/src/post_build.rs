@@ -8,6 +8,7 @@ use crate::envsubst::{self, EnvsubstError};
 use crate::error::{Error, Result};
 use crate::object::{Id, KUSTOMIZE, Object};
 use crate::render::Rendered;
+use crate::shadow;
 use crate::sops;
 use crate::variables::Variables;
 use crate::yaml;
@@ -68,8 +69,7 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
         }
         let value = substitute(&id, text, &objects[position].0, &gathered)?;
         if text.contains('$') && gathered.values().any(|variable| variable.secret) {
-            // Where other values do not even fit, all of the object counts as secret.
-            shadows[position] = Some(substitute(&id, text, &value, &others(&gathered)).unwrap_or(Value::Null));
+            shadows[position] = Some(shadow(&id, text, &value, &gathered));
         }
         objects[position] = Object(value);
         let new = &objects[position];
@@ -81,13 +81,21 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
     Ok(Made { objects, shadows, reads })
 }
 
-/// The variables with other values from Secrets: longer, and with another start and end, so that no function hides it.
-fn others(variables: &Variables) -> Variables {
-    let mut others = variables.clone();
-    for variable in others.values_mut().filter(|variable| variable.secret) {
-        variable.value = format!("zqzq{}qzqz", variable.value);
+/// An object as it would be if each Secret had held other values. Where those do not even fit, all of it counts as secret.
+fn shadow(id: &Id, text: &str, value: &Value, variables: &Variables) -> Value {
+    let with = |other: fn(&str) -> String| {
+        let mut others = variables.clone();
+        for variable in others.values_mut().filter(|variable| variable.secret) {
+            variable.value = other(&variable.value);
+        }
+        substitute(id, text, value, &others)
+    };
+    // A function may make the same of both: of none of them where the other is longer, with another start and end.
+    let wrapped = |text: &str| format!("zqzq{text}qzqz");
+    match (with(shadow::text), with(wrapped)) {
+        (Ok(other), Ok(wrapped)) => shadow::joined(value, other, &wrapped),
+        _ => Value::Null,
     }
-    others
 }
 
 fn decrypts(spec: &Value, object: &Object) -> bool {

@@ -23,8 +23,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Held for reading by all that starts a program or writes into a scratch folder: a signal takes it for good.
 static GATE: RwLock<()> = RwLock::new(());
-static RUNNING: Mutex<Running> =
-    Mutex::new(Running { next: 0, children: BTreeMap::new(), folders: BTreeSet::new() });
+static RUNNING: Mutex<Running> = Mutex::new(Running { next: 0, children: BTreeMap::new(), folders: BTreeSet::new() });
 
 struct Running {
     next: u64,
@@ -99,11 +98,7 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
 
 fn output_within(command: &mut Command, limits: Limits) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let started = |source| Error::Program {
-        program: program.clone(),
-        source,
-        advice: "install it, or set PATH to where it is",
-    };
+    let started = |source| Error::Program { program: program.clone(), source, advice: "install it, or set PATH to where it is" };
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let end = Instant::now() + limits.time;
     let (sender, receiver) = mpsc::channel();

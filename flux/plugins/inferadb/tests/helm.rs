@@ -300,7 +300,7 @@ fn a_chart_that_is_not_here_is_named() {
     repo.write("apps/web.yaml", ELSEWHERE);
     let ran = run(&repo, &helm, &["build", LOCATION]);
     assert_eq!(ran.code, 0);
-    let note = "note: one: HelmRelease team/web is not rendered: its chart web 1.2.3 is not on this machine: give where its folder or archive is with `--chart-location`\n";
+    let note = "note: one: HelmRelease team/web is not rendered: its chart web 1.2.3 is not on this machine: it is not at `packed/web-1.2.3`, `packed/web-1.2.3.tgz`: give where its folder or archive is with `--chart-location`\n";
     assert_eq!(ran.err, note);
     // Values and a schema alone are no chart to render.
     repo.write("packed/web-1.2.3/Chart.yaml", CHART);

@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 
 use crate::checks;
 use crate::cli::{Shared, tell};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fleet::Cluster;
-use crate::helm::{Charts, Helm, Releaser, Settings, VERSION};
+use crate::helm::{Charts, Helm, Releaser, Settings, VERSION, is_api_version, is_kube_version};
+use crate::render::from_environment;
 
 /// The newest Kubernetes that Flux 2.9 supports: the same one on each machine, whichever helm it has.
 const KUBERNETES: &str = "1.36.0";
@@ -54,6 +55,13 @@ impl Rendering {
         if when == When::Never {
             return Ok(None);
         }
+        if !is_kube_version(&self.kube_version) {
+            let told = &self.kube_version;
+            return Err(Error::Usage(format!("`--kube-version {told}`: write it as MAJOR.MINOR or MAJOR.MINOR.PATCH")));
+        }
+        if let Some(told) = self.api_versions.iter().find(|told| !is_api_version(told)) {
+            return Err(Error::Usage(format!("`--api-versions {told}`: write it as GROUP/VERSION or GROUP/VERSION/KIND")));
+        }
         let cache = shared.cache();
         let helm = match Helm::find(self.helm.as_deref(), repository, &cache) {
             Ok(Some(helm)) => Ok(helm),
@@ -61,7 +69,7 @@ impl Rendering {
                 "helm is not installed: get {VERSION} (`go install helm.sh/helm/v4/cmd/helm@{VERSION}`), and give its path with `--helm` or HELM where it is not on PATH"
             )),
             // One that nobody named is no reason to fail.
-            Err(error) if self.helm.is_none() && std::env::var_os("HELM").is_none() => {
+            Err(error) if self.helm.is_none() && from_environment("HELM").is_none() => {
                 Err(format!("helm does not work: {error}"))
             }
             Err(error) => return Err(error),

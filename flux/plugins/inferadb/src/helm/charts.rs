@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
+use super::names::check_chart;
 use crate::error::{Error, Result};
 use crate::tree::{Tree, join, join_secure};
 use crate::yaml;
@@ -38,14 +39,21 @@ impl Charts {
         self.locations.is_empty()
     }
 
+    /// Where a chart is looked for.
+    pub(super) fn places(&self, name: &str, version: &str) -> Vec<PathBuf> {
+        let at = |location: &String| {
+            let path = location.replace("{{.Chart}}", name).replace("{{.Version}}", version);
+            [PathBuf::from(&path), PathBuf::from(format!("{path}.tgz"))]
+        };
+        self.locations.iter().flat_map(at).collect()
+    }
+
     /// The files of a chart, at the first location that has one that serves.
     pub(crate) fn of(&self, name: &str, version: &str, serves: fn(&Tree, &str) -> bool) -> Result<Option<Arc<Tree>>> {
-        for location in &self.locations {
-            let path = location.replace("{{.Chart}}", name).replace("{{.Version}}", version);
-            for path in [PathBuf::from(&path), PathBuf::from(format!("{path}.tgz"))] {
-                if let Some(chart) = self.at(path)?.filter(|chart| serves(chart, version)) {
-                    return Ok(Some(chart));
-                }
+        check_chart(name, version)?;
+        for path in self.places(name, version) {
+            if let Some(chart) = self.at(path)?.filter(|chart| serves(chart, version)) {
+                return Ok(Some(chart));
             }
         }
         Ok(None)

@@ -1,6 +1,7 @@
 //! Helm releases, rendered as helm-controller 1.6 would install them anew.
 
 mod charts;
+mod names;
 mod objects;
 mod program;
 mod scope;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use charts::{Charts, has_values};
+pub(crate) use names::{is_api_version, is_kube_version};
 pub(crate) use program::{Helm, VERSION};
 pub(crate) use source::{Named, named};
 pub(crate) use values::{Composed, Secrets, compose};
@@ -30,14 +32,13 @@ use crate::parallel::in_parallel;
 use crate::progress::Progress;
 use crate::render::{Cache, hex};
 use crate::sources::Artifacts;
+use names::LONGEST_NAME;
 use objects::Made;
 use program::Request;
 use scope::Scopes;
 
 /// Changes when the same input would be rendered otherwise.
 const FORMAT: &str = "helm 1";
-/// What Helm takes for the name of a release.
-const LONGEST_NAME: usize = 53;
 
 /// How releases are rendered.
 pub(crate) struct Settings {
@@ -116,7 +117,9 @@ impl Releaser {
         let chart = source::chart(cluster, release, &self.settings.charts, input, artifacts)?;
         let helm = self.settings.helm.as_ref().map_err(|why| Error::NotRendered(why.clone()))?;
         let own = compose(spec, release.namespace(), &cluster.pool, Secrets::Own)?;
+        let is_secret = own.has_secrets || job.shadow.is_some();
         let namespace = release_namespace(release);
+        names::check(&release_name(release), &namespace, job.shadow.is_none())?;
         let render = |composed: &Composed, integers: &[_], release: &Object, checks_schema: bool| -> Result<Made> {
             let request = Request {
                 chart: &chart,
@@ -128,11 +131,13 @@ impl Releaser {
                 api_versions: &known.api_versions,
                 checks_schema,
             };
-            let printed = self.template(helm, &request)?;
+            let printed = self.template(helm, &request, !is_secret)?;
+            if is_secret {
+                return objects::objects(&printed, release, &namespace, &input.renderer.unkept(), &known.scopes);
+            }
             objects::objects(&printed, release, &namespace, input.renderer, &known.scopes)
         };
         let checks_schema = spec["install"]["disableSchemaValidation"] != true;
-        let is_secret = own.has_secrets || job.shadow.is_some();
         if !is_secret {
             return render(&own, &own.integers, release, checks_schema).map(|made| built(made, |_| None));
         }
@@ -161,25 +166,29 @@ impl Releaser {
             // Words about the release may quote its values; those about the other one quote no secret.
             Err(Error::Helm(_) | Error::PostRender(_)) => Err(shadow.err().unwrap_or_else(|| {
                 Error::Helm(
-                    "what it says may quote values of Secrets; with others in their place, the release renders".to_owned(),
+                    "what it says may quote values of Secrets, and is not shown; with others in their place, the release renders"
+                        .to_owned(),
                 )
             })),
             Err(error) => Err(error),
         }
     }
 
-    fn template(&self, helm: &Helm, request: &Request<'_>) -> Result<Arc<str>> {
+    /// What helm prints; on disk, nothing is kept that has a secret in it.
+    fn template(&self, helm: &Helm, request: &Request<'_>, is_kept: bool) -> Result<Arc<str>> {
+        let none = Cache::none();
+        let cache = if is_kept { &self.settings.cache } else { &none };
         let key = key(helm, request)?;
         let slot = Arc::clone(self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
         let printed = slot.get_or_init(|| {
-            if let Some(kept) = self.settings.cache.get(&key) {
+            if let Some(kept) = cache.get(&key) {
                 return Ok(kept.into());
             }
             let printed = helm.template(request).map_err(|error| match error {
                 Error::Helm(message) => message,
                 other => other.to_string(),
             })?;
-            self.settings.cache.put(&key, &printed);
+            cache.put(&key, &printed);
             Ok(printed.into())
         });
         printed.clone().map_err(Error::Helm)
@@ -250,8 +259,8 @@ impl Known {
             let kind = spec["names"]["kind"].as_str().unwrap_or_default();
             for version in spec["versions"].as_array().into_iter().flatten().filter(|version| version["served"] == true) {
                 let version = format!("{group}/{}", version["name"].as_str().unwrap_or_default());
-                api_versions.insert(format!("{version}/{kind}"));
-                api_versions.insert(version);
+                let both = [format!("{version}/{kind}"), version];
+                api_versions.extend(both.into_iter().filter(|version| is_api_version(version)));
             }
         }
         Known { scopes: Scopes::of(objects()), api_versions: api_versions.into_iter().collect() }

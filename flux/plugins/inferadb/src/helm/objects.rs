@@ -69,10 +69,14 @@ pub(super) fn objects(printed: &str, release: &Object, namespace: &str, renderer
         }
         _ => post_rendered(&manifests.into_iter().chain(hooks).collect::<Vec<_>>())?,
     };
-    objects.retain(|object| match hook(&object.0) {
-        Some(events) if events.contains("test") => spec["test"]["enable"] == true,
-        Some(_) => spec["install"]["disableHooks"] != true,
-        None => true,
+    objects.retain(|object| {
+        let Some(events) = hook(&object.0) else { return true };
+        events.split(',').any(|event| match event.trim().to_lowercase().as_str() {
+            "pre-install" | "post-install" => spec["install"]["disableHooks"] != true,
+            "test" | "test-success" => spec["test"]["enable"] == true,
+            // Of upgrades, rollbacks and deletions.
+            _ => false,
+        })
     });
     for object in &mut crds {
         set(object, "labels", &origin);

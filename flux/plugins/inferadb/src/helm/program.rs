@@ -6,11 +6,13 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::names::is_kube_version;
 use super::strvals;
 use crate::error::{Error, Result};
 use crate::place::Step;
-use crate::render::{Cache, on_path, printed_version};
-use crate::tree::{self, Tree};
+use crate::program::{self, Scratch};
+use crate::render::{Cache, from_environment, on_path, printed_version};
+use crate::tree::Tree;
 
 /// The version whose library Flux 2.9 links.
 pub(crate) const VERSION: &str = "v4.2.4";
@@ -39,12 +41,19 @@ impl Helm {
     /// Finds it: as told, by `HELM`, in the repository's `.build/bin`, on `PATH`. Nothing where there is none.
     pub(crate) fn find(told: Option<&Path>, repository: &Path, cache: &Cache) -> Result<Option<Self>> {
         let built = Some(repository.join(".build/bin/helm")).filter(|built| built.is_file());
-        let named = told.map(Path::to_owned).or_else(|| std::env::var_os("HELM").map(PathBuf::from));
+        let named = told.map(Path::to_owned).or_else(|| from_environment("HELM"));
         let Some(program) = named.or(built).or_else(|| on_path("helm")) else { return Ok(None) };
         // It is run from a folder of its own.
         let program = std::path::absolute(&program).unwrap_or(program);
         let advice = "give the path of helm with `--helm` or HELM";
         let version = printed_version(&program, &["version", "--template", "{{.Version}}"], advice, cache)?;
+        if !is_kube_version(&version) {
+            return Err(Error::Usage(format!(
+                "`{}` is no helm: asked for its version, it prints `{}`: {advice}",
+                program.display(),
+                version.chars().take(80).collect::<String>().escape_debug()
+            )));
+        }
         Ok(Some(Helm { program, version }))
     }
 
@@ -62,46 +71,39 @@ impl Helm {
 
     /// Renders a chart. Nothing is fetched: it knows no repository, no registry, no cluster, and no way out.
     pub(super) fn template(&self, request: &Request<'_>) -> Result<String> {
-        let scratch = tempfile::Builder::new().prefix("flux-inferadb-").tempdir();
-        let scratch = scratch.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
-        let root = scratch.path().canonicalize().unwrap_or_else(|_| scratch.path().to_owned());
+        let scratch = Scratch::new()?;
+        let root = scratch.path();
         for path in request.chart.below("") {
-            write(&root.join("chart").join(path), &request.chart.bytes(path)?)?;
+            scratch.write(&format!("chart/{path}"), &request.chart.bytes(path)?)?;
         }
-        write(&root.join("values.json"), plain(request.values).as_bytes())?;
+        scratch.write("values.json", plain(request.values).as_bytes())?;
         let nowhere = "http://127.0.0.1:1";
         let mut command = Command::new(&self.program);
         command
-            .args(["template", request.release, "chart", "--namespace", request.namespace])
-            .args(["--include-crds", "--values", "values.json", "--kube-version", request.kube_version])
-            .args(request.api_versions.iter().flat_map(|version| ["--api-versions", version]))
-            .current_dir(&root)
+            .args(["template", "--include-crds", "--values=values.json"])
+            .arg(format!("--namespace={}", request.namespace))
+            .arg(format!("--kube-version={}", request.kube_version))
+            .args(request.api_versions.iter().map(|version| format!("--api-versions={version}")))
+            .current_dir(root)
             .env_clear()
             .env("PATH", "")
-            .env("HOME", &root)
+            .env("HOME", root)
             .env("KUBECONFIG", root.join("none"))
             .envs(["CACHE", "CONFIG", "DATA"].map(|kind| (format!("HELM_{kind}_HOME"), root.join("helm").join(kind))))
             .envs(["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"].map(|name| (name, nowhere)));
         for (path, number) in request.integers {
-            command.arg("--set").arg(format!("{}={number}", written(path)));
+            command.arg(format!("--set={}={number}", written(path)));
         }
         if !request.checks_schema {
             command.arg("--skip-schema-validation");
         }
-        match tree::output(&mut command) {
+        command.args(["--", request.release, "chart"]);
+        match program::output(&mut command) {
             Ok(printed) => String::from_utf8(printed).map_err(|_| Error::Helm("what it prints is not UTF-8".to_owned())),
-            Err(Error::Command { message, .. }) => Err(Error::Helm(tidy(&message, &root))),
+            Err(Error::Command { message, .. }) => Err(Error::Helm(tidy(&message, root))),
             Err(error) => Err(error),
         }
     }
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<()> {
-    let failed = |source| Error::Write { path: path.to_owned(), source };
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(failed)?;
-    }
-    std::fs::write(path, content).map_err(failed)
 }
 
 /// JSON that is YAML, too, which takes fewer characters as they are.

@@ -40,9 +40,17 @@ pub(crate) fn named(cluster: &Cluster, release: &Object) -> std::result::Result<
         Definition::Oci(source) => {
             let spec = &source.0["spec"];
             let name = spec["url"].as_str().unwrap_or_default().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            match spec["ref"]["tag"].as_str() {
-                Some(tag) => Ok(Named::Chart { name: name.to_owned(), version: tag.to_owned() }),
-                None => Err(format!("OCIRepository {} has no `ref.tag`, so there is no one chart to render", source.name())),
+            let reference = |field: &str| spec["ref"][field].as_str().filter(|text| !text.is_empty());
+            // A range goes before a tag, and a digest before both: a tag beside it says what it is of.
+            match (reference("digest"), reference("semver"), reference("tag")) {
+                (None, Some(range), _) => Err(format!(
+                    "OCIRepository {} takes the newest of `{range}` (`ref.semver` goes before `ref.tag`), so there is no one chart to render",
+                    source.name()
+                )),
+                (_, _, Some(tag)) => Ok(Named::Chart { name: name.to_owned(), version: tag.to_owned() }),
+                (_, _, None) => {
+                    Err(format!("OCIRepository {} has no `ref.tag`, so there is no one chart to render", source.name()))
+                }
             }
         }
     }
@@ -110,9 +118,14 @@ pub(super) fn chart(
         Named::Chart { name, version } => match charts.of(&name, &version, charts::renders)? {
             Some(chart) if wishes.values_files.is_empty() => Ok(chart),
             Some(chart) => Ok(Arc::new(charts::of_repository(&chart, &wishes)?)),
-            None => Err(Error::NotRendered(format!(
-                "its chart {name} {version} is not on this machine: give where its folder or archive is with `--chart-location`"
-            ))),
+            None => {
+                let tried: Vec<String> =
+                    charts.places(&name, &version).iter().map(|path| format!("`{}`", path.display())).collect();
+                let tried = if tried.is_empty() { String::new() } else { format!("it is not at {}: ", tried.join(", ")) };
+                Err(Error::NotRendered(format!(
+                    "its chart {name} {version} is not on this machine: {tried}give where its folder or archive is with `--chart-location`"
+                )))
+            }
         },
         Named::Path { source, path } => {
             let tree = cluster.sources.tree(&source, input.tree, input.sources, artifacts).map_err(|error| match error {

@@ -7,13 +7,10 @@ use super::strvals;
 use super::value::{Go, Map, map_from_json, merge};
 use crate::error::{Error, Result};
 use crate::place::Step;
+use crate::shadow;
 use crate::sops;
 use crate::variables::Pool;
 use crate::yaml;
-
-/// What stands for a secret in values that show where secrets go.
-const OTHER: &str = "zqzqzqzqzq";
-const OTHER_NUMBER: i64 = 1_000_003;
 
 /// A release's values.
 #[derive(Debug)]
@@ -67,7 +64,7 @@ pub(crate) fn compose(spec: &Value, namespace: &str, pool: &Pool, secrets: Secre
         let hides = variable.secret && secrets == Secrets::Others;
         if let Some(path) = text("targetPath") {
             result = merge(&result, &inline);
-            let value = if hides { other_text(&variable.value) } else { variable.value.clone() };
+            let value = if hides { shadow::text(&variable.value) } else { variable.value.clone() };
             let is_literal = reference["literal"] == true;
             put(&result, path, &value, is_literal).map_err(|why| failed(&format!("`{path}`: {why}")))?;
             continue;
@@ -75,12 +72,16 @@ pub(crate) fn compose(spec: &Value, namespace: &str, pool: &Pool, secrets: Secre
         if variable.value.trim() == sops::PLACEHOLDER {
             return Err(Error::NotRendered(format!("SOPS encrypted `{key}` of {kind} `{namespace}/{name}` as a whole")));
         }
-        let read = yaml::parse_one(&variable.value).map_err(|error| failed(&error.to_string()))?;
+        let read = yaml::parse_one(&variable.value).map_err(|error| {
+            // The words may quote what is wrong.
+            let why = if variable.secret { format!("line {}: no YAML", error.line) } else { error.to_string() };
+            failed(&why)
+        })?;
         match read.to_json() {
             Value::Null => {}
             Value::Object(mut map) => {
                 if hides {
-                    map.values_mut().for_each(other);
+                    map.values_mut().for_each(shadow::replace);
                 }
                 result = merge(&result, &map_from_json(&map));
             }
@@ -108,25 +109,4 @@ fn put(into: &Map, path: &str, value: &str, is_literal: bool) -> std::result::Re
     let is_quoted = ['\'', '"'].into_iter().any(|quote| value.starts_with(quote) && value.ends_with(quote));
     let value = if is_quoted { value.trim_matches(['\'', '"']) } else { value };
     strvals::set(&format!("{path}={value}"), into, is_quoted)
-}
-
-/// Another value of the same type.
-fn other(value: &mut Value) {
-    match value {
-        Value::Null => {}
-        Value::Bool(value) => *value = !*value,
-        Value::Number(number) => *number = (number.as_i64().unwrap_or_default().wrapping_add(OTHER_NUMBER)).into(),
-        Value::String(text) => OTHER.clone_into(text),
-        Value::Array(items) => items.iter_mut().for_each(other),
-        Value::Object(map) => map.values_mut().for_each(other),
-    }
-}
-
-fn other_text(text: &str) -> String {
-    match (text, text.parse::<i64>()) {
-        ("true", _) => "false".to_owned(),
-        ("false", _) => "true".to_owned(),
-        (_, Ok(number)) => number.wrapping_add(OTHER_NUMBER).to_string(),
-        _ => OTHER.to_owned(),
-    }
 }

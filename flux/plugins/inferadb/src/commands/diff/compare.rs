@@ -66,6 +66,14 @@ impl Withheld {
     pub(super) fn verb(&self) -> &'static str {
         if self.is_release { "is not rendered" } else { "does not build" }
     }
+
+    /// How many objects that leaves out, where the other side has any.
+    pub(super) fn count(&self, before: &str) -> String {
+        match self.objects {
+            0 => String::new(),
+            objects => format!("{before}{objects} of its objects are not compared"),
+        }
+    }
 }
 
 impl Report {
@@ -174,7 +182,15 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
         };
         let error = producer.failure().unwrap_or_default();
         let is_release = producer.is_release();
-        report.withheld.push(Withheld { producer: producer.title(), is_release, side, error, objects });
+        let one = Withheld { producer: producer.title(), is_release, side, error, objects };
+        // What fails on both sides in the same way is said once.
+        match report.withheld.last_mut().filter(|last| last.producer == one.producer && last.error == one.error) {
+            Some(last) => {
+                last.side = "before and after";
+                last.objects += one.objects;
+            }
+            None => report.withheld.push(one),
+        }
     }
     for (id, one) in after.producers.iter().filter(|(_, one)| one.is_suspended()) {
         if before.producers.contains_key(id) && one.outcome.is_ok() {

@@ -34,14 +34,7 @@ pub(super) fn write(reports: &[Report]) -> String {
             let _ = writeln!(out, "- {note}");
         }
         for one in &report.withheld {
-            let _ = writeln!(
-                out,
-                "- :x: `{}` {} {} the change, and {} of its objects are not compared",
-                one.producer,
-                one.verb(),
-                one.side,
-                one.objects
-            );
+            let _ = writeln!(out, "- :x: `{}` {} {} the change{}", one.producer, one.verb(), one.side, one.count(", and "));
         }
         for change in report.changes.iter().filter(|change| change.lines.is_empty()) {
             let _ = writeln!(out, "- {}", heading(change));

@@ -23,13 +23,7 @@ pub(super) fn write(reports: &[Report], colours: bool) -> String {
             let _ = writeln!(out, "  note: {note}");
         }
         for one in &report.withheld {
-            let text = format!(
-                "  ! {} {} {} the change: {} of its objects are not compared",
-                one.producer,
-                one.verb(),
-                one.side,
-                one.objects
-            );
+            let text = format!("  ! {} {} {} the change{}", one.producer, one.verb(), one.side, one.count(": "));
             let _ = writeln!(out, "{}", paint(RED, &text));
         }
         for change in &report.changes {
