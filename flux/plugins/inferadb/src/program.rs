@@ -17,11 +17,11 @@ struct Limits {
     bytes: u64,
 }
 
-const LIMITS: Limits = Limits { time: Duration::from_secs(300), bytes: 64 << 20 };
+const LIMITS: Limits = Limits { time: Duration::from_mins(5), bytes: 64 << 20 };
 /// How often to look for the end of a program that says nothing more.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Held for reading by all that starts a program or writes into a scratch folder: a signal takes it for good.
+/// Held for reading, and briefly, by all that starts a program or writes into a scratch folder: a signal takes it for good.
 static GATE: RwLock<()> = RwLock::new(());
 static RUNNING: Mutex<Running> = Mutex::new(Running { next: 0, children: BTreeMap::new(), folders: BTreeSet::new() });
 
@@ -37,6 +37,11 @@ fn gate() -> RwLockReadGuard<'static, ()> {
 
 fn running() -> MutexGuard<'static, Running> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has signals wait as long as this is held, for what must be done as a whole. Nothing in this module may be called meanwhile.
+pub(crate) fn undisturbed() -> RwLockReadGuard<'static, ()> {
+    gate()
 }
 
 /// A folder that is there as long as this is, for the user's eyes alone.
@@ -185,10 +190,7 @@ pub(crate) fn heed_signals() {
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
     std::thread::spawn(move || {
         let Some(signal) = signals.forever().next() else { return };
-        // First what may keep a writer busy, then all of it once nobody writes any more.
-        running().children.values_mut().for_each(|child| {
-            let _ = child.kill();
-        });
+        // From here on, nobody starts or writes anything, nor gets to the end of the command.
         let _gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
         let mut running = running();
         for child in running.children.values_mut() {

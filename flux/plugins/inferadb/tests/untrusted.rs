@@ -148,13 +148,14 @@ fn hooks_are_those_of_an_installation() {
         "test",
         "post-upgrade, pre-install",
     ];
-    let template: String = hooks
+    let template: Vec<String> = hooks
         .iter()
         .enumerate()
         .map(|(number, events)| {
             format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: hook-{number}, annotations: {{helm.sh/hook: '{events}'}}}}\n")
         })
         .collect();
+    let template = template.concat();
     let sorted = |more: &str| {
         let mut names = names(&repo(more, &template), &helm);
         names.sort();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use similar::TextDiff;
 
 use crate::error::{Error, Result};
+use crate::program;
 
 use super::Refused;
 
@@ -66,6 +67,7 @@ impl<'r> Changes<'r> {
             let path = path.to_owned();
             move |source| Error::Write { path, source }
         };
+        let _whole = program::undisturbed();
         let scratch = tempfile::Builder::new().prefix(".new-region-").tempdir_in(self.root).map_err(wrote(self.root))?;
         let edited = self.edited.iter().map(|(path, (_, new))| (path, new.as_bytes()));
         for (path, content) in self.added.iter().map(|(path, content)| (path, content.as_slice())).chain(edited) {
