@@ -23,6 +23,7 @@ mod post_build;
 mod progress;
 mod render;
 mod root;
+mod shown;
 mod sops;
 mod sources;
 mod tree;

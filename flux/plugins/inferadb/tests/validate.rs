@@ -474,3 +474,30 @@ fn a_schema_that_is_none_is_said() {
         ran.out
     );
 }
+
+#[test]
+fn names_do_nothing_to_who_reads_them() {
+    let repo = repo();
+    let evil = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"x\\n::error file=evil::pwned\\e[31m\", namespace: web}\nspec: {priorityClassName: none}\n";
+    repo.write("apps/evil %1.yaml", evil);
+    repo.write("apps/kustomization.yaml", &KUSTOMIZATION.replace("all.yaml\n", "all.yaml\n  - evil %1.yaml\n"));
+    let text = repo.run(&["validate", SCHEMAS, CHARTS]).out;
+    assert!(
+        text.starts_with(
+            "apps/evil %1.yaml:4: priority-class: Pod web/x\\n::error file=evil::pwned\\u{1b}[31m: names PriorityClass"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let github = repo.run(&["validate", SCHEMAS, CHARTS, "--output", "github"]).out;
+    assert!(
+        github.starts_with(
+            "::error file=apps/evil %251.yaml,line=4,title=priority-class::Pod web/x%0A::error file=evil::pwned\\u{1b}[31m: names"
+        ),
+        "{github}"
+    );
+    assert_eq!(github.lines().count(), 1, "{github}");
+    let sarif: Value = serde_json::from_str(&repo.run(&["validate", SCHEMAS, CHARTS, "--output", "sarif"]).out).unwrap();
+    let location = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!(location["uri"], "apps/evil%20%251.yaml");
+}

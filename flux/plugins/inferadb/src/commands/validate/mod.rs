@@ -12,6 +12,7 @@ use crate::commands::releases::{self, When};
 use crate::crd::Crds;
 use crate::error::Result;
 use crate::places::Places;
+use crate::shown::shown;
 use crate::tree::Tree;
 
 /// Holds every object of every cluster to rules: it builds, what it names is there, its variables are read and keep secrets,
@@ -94,6 +95,6 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     for note in releases::left_out(&clusters) {
         tell(&note);
     }
-    tell(&report::summary(&findings, schemas.is_some() || !crds.is_empty()));
+    tell(&shown(&report::summary(&findings, schemas.is_some() || !crds.is_empty())));
     Ok(if findings.found.is_empty() { 0 } else { FOUND })
 }
