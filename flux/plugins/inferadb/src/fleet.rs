@@ -57,7 +57,9 @@ impl Cluster {
     pub(crate) fn produced_twice(&self) -> BTreeMap<Id, Vec<&Kustomization>> {
         let mut by: BTreeMap<Id, Vec<&Kustomization>> = BTreeMap::new();
         for one in self.kustomizations.iter().filter(|one| !one.spec()["kubeConfig"].is_object()) {
-            for object in one.objects().iter().filter(|object| is_applied(object)) {
+            // A Flux Kustomization that two produce does not build.
+            let objects = one.objects().iter().filter(|object| is_applied(object) && !object.is_flux_kustomization());
+            for object in objects {
                 by.entry(object.id()).or_default().push(one);
             }
         }

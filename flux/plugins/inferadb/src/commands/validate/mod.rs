@@ -78,6 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let context = Context {
         clusters: &clusters,
         all_clusters: options.names.is_empty(),
+        tree: &tree,
         places: Places::new(&tree),
         schemas: schemas.as_ref(),
         crds: &crds,
