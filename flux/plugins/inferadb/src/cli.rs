@@ -14,6 +14,7 @@ use crate::helm::Releaser;
 use crate::places::blame;
 use crate::render::{Cache, Kustomize, Renderer};
 use crate::root;
+use crate::shown::shown_lines;
 use crate::tree::Tree;
 use crate::variables::Given;
 
@@ -174,10 +175,11 @@ pub(crate) fn exit_code(code: u8) -> ExitCode {
 
 /// Whether results are for a terminal that shows colours.
 pub(crate) fn colours() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !is_dumb && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Writes a line that is no result.
 pub(crate) fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", shown_lines(line));
 }

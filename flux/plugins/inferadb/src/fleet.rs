@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::object::{Id, Object};
+use crate::object::{FLUX_KUSTOMIZE, Id, Object};
 use crate::parallel::{in_parallel, on_each};
 use crate::place::Place;
 use crate::post_build;
@@ -50,6 +50,21 @@ impl Cluster {
     /// All that produces objects.
     pub(crate) fn producers(&self) -> impl Iterator<Item = &Kustomization> {
         self.kustomizations.iter().chain(&self.releases)
+    }
+
+    /// Objects that more than one Kustomization applies to it. Not those that Flux leaves alone, or only makes where they are
+    /// not; with `Merge`, all Kustomizations are one field manager, and each takes the other's fields out.
+    pub(crate) fn produced_twice(&self) -> BTreeMap<Id, Vec<&Kustomization>> {
+        let mut by: BTreeMap<Id, Vec<&Kustomization>> = BTreeMap::new();
+        for one in self.kustomizations.iter().filter(|one| !one.spec()["kubeConfig"].is_object()) {
+            // A Flux Kustomization that two produce does not build.
+            let objects = one.objects().iter().filter(|object| is_applied(object) && !object.is_flux_kustomization());
+            for object in objects {
+                by.entry(object.id()).or_default().push(one);
+            }
+        }
+        by.retain(|_, by| by.len() > 1);
+        by
     }
 
     /// Whether all of it builds: where something does not, what it would have brought is not known.
@@ -132,6 +147,14 @@ impl Kustomization {
             })
             .collect()
     }
+}
+
+fn is_applied(object: &Object) -> bool {
+    ![("ssa", "ignore"), ("ssa", "ifnotpresent"), ("reconcile", "disabled")].into_iter().any(|(key, value)| {
+        let key = format!("{FLUX_KUSTOMIZE}/{key}");
+        let is = |told: Option<&str>| told.is_some_and(|told| told.eq_ignore_ascii_case(value));
+        is(object.label(&key)) || is(object.annotation(&key))
+    })
 }
 
 fn id(object: &Object) -> String {

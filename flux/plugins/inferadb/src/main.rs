@@ -25,6 +25,7 @@ mod progress;
 mod render;
 mod root;
 mod shadow;
+mod shown;
 mod sops;
 mod sources;
 mod tree;

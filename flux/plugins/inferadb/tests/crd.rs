@@ -121,7 +121,7 @@ const WIDGET: &str = "apiVersion: example.com/v1
 kind: Widget
 metadata:
   name: one
-  namespace: web
+  namespace: default
 spec:
   replicas: 3
   size: 20%
@@ -156,7 +156,7 @@ fn validate(repo: &Repo, more: &[&str]) -> (Ran, Value) {
 fn found(repo: &Repo, more: &[&str]) -> Vec<(String, u64, String)> {
     let (_, out) = validate(repo, more);
     let findings = out["findings"].as_array().unwrap().iter();
-    let own = findings.filter(|one| one["object"] == "Widget.example.com web/one" || one["file"] == "apps/widget.yaml");
+    let own = findings.filter(|one| one["object"] == "Widget.example.com default/one" || one["file"] == "apps/widget.yaml");
     let text = |one: &Value, key: &str| one[key].as_str().unwrap().to_owned();
     own.map(|one| (text(one, "rule"), one["line"].as_u64().unwrap(), text(one, "message"))).collect()
 }
@@ -269,7 +269,7 @@ fn a_rule_that_is_not_understood_is_counted_and_a_finding_where_schemas_must_be_
 fn what_a_broken_rule_says_is_written_for_people() {
     let ran = repo(&WIDGET.replace("replicas: 3", "replicas: 1")).run(&["validate", "--clusters=clusters", CRDS]);
     assert_eq!(ran.code, 1);
-    let line = "apps/widget.yaml:6: crd-rule: Widget.example.com web/one: `spec`: at least 2 replicas [one]";
+    let line = "apps/widget.yaml:6: crd-rule: Widget.example.com default/one: `spec`: at least 2 replicas [one]";
     assert!(ran.out.lines().any(|one| one == line), "{}", ran.out);
 }
 

@@ -255,3 +255,203 @@ fn an_unknown_revision_is_refused() {
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("nope"), "{}", ran.err);
 }
+
+/// A Kustomization that nobody deletes.
+fn kept(name: &str, path: &str, more: &str) -> String {
+    flux(name, path, more).replacen(
+        "namespace: flux-system",
+        "namespace: flux-system, annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}",
+        1,
+    )
+}
+
+#[test]
+fn what_a_kustomization_applies_that_stays_in_the_cluster_stays_too() {
+    let repo = repo();
+    let apps = flux("apps", "./apps", "");
+    repo.write("clusters/one/all.yaml", &[apps.clone(), kept("data", "./data", "")].join("---\n"));
+    repo.commit();
+    repo.write("clusters/one/all.yaml", &apps);
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert_eq!(
+        ran.out,
+        "cluster one
+  - left in the cluster, as flux-system/flux-system does not prune it: Kustomization.kustomize.toolkit.fluxcd.io flux-system/data
+  - left in the cluster with flux-system/data, which nobody prunes and which goes on with what its path holds: ConfigMap x/c
+  - left in the cluster with flux-system/data, which nobody prunes and which goes on with what its path holds: PersistentVolumeClaim x/d
+"
+    );
+    // Under another name, both apply the same.
+    repo.write("clusters/one/all.yaml", &[apps, kept("date", "./data", "")].join("---\n"));
+    let ran = repo.run(&["diff", "HEAD"]);
+    for id in ["ConfigMap x/c", "PersistentVolumeClaim x/d"] {
+        let line = format!(
+            "  ! produced by flux-system/date now, and by flux-system/data still, which is gone from the tree and left in the cluster: {id}\n"
+        );
+        assert!(ran.out.contains(&line), "{}", ran.out);
+    }
+    assert!(!ran.out.contains("moved") && !ran.out.contains("PRUNED"), "{}", ran.out);
+}
+
+#[test]
+fn a_deletion_policy_decides_what_a_kustomization_takes_along() {
+    let id = "Kustomization.kustomize.toolkit.fluxcd.io flux-system/data, by flux-system/flux-system\n";
+    let claim = "PersistentVolumeClaim x/d";
+    for (spec, prune, takes) in [
+        ("", "true", true),
+        ("", "false", false),
+        ("  deletionPolicy: Orphan\n", "true", false),
+        ("  deletionPolicy: Delete\n", "false", true),
+        ("  deletionPolicy: WaitForTermination\n", "false", true),
+        ("  suspend: true\n", "true", false),
+    ] {
+        let repo = repo();
+        let apps = flux("apps", "./apps", "");
+        let data = flux("data", "./data", spec).replace("prune: true", &format!("prune: {prune}"));
+        repo.write("clusters/one/all.yaml", &[apps.clone(), data].join("---\n"));
+        repo.commit();
+        repo.write("clusters/one/all.yaml", &apps);
+        let ran = repo.run(&["diff", "HEAD"]);
+        let (kustomization, data) = if takes {
+            (
+                format!("  - PRUNED, WITH WHAT IT HOLDS: {id}"),
+                format!("  - PRUNED, WITH WHAT IT HOLDS: {claim}, by flux-system/data\n"),
+            )
+        } else {
+            (format!("  - pruned: {id}"), format!("  - left in the cluster, as flux-system/data does not prune it: {claim}\n"))
+        };
+        assert!(ran.out.contains(&kustomization) && ran.out.contains(&data), "{spec}{prune}: {}", ran.out);
+    }
+}
+
+#[test]
+fn what_holds_data_is_in_danger_where_its_old_owner_is_first() {
+    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: d, namespace: x}\n";
+    let after = |name: &str| format!("  dependsOn: [{{name: {name}}}]\n");
+    let id = "PersistentVolumeClaim x/d";
+    let both = "from flux-system/data to flux-system/apps";
+    for (apps, data, line) in [
+        (
+            after("data"),
+            String::new(),
+            format!(
+                "  > MOVED, AND EMPTIED ON THE WAY: {id}, {both}: flux-system/apps waits for flux-system/data, which prunes it first, with what it holds\n"
+            ),
+        ),
+        (
+            String::new(),
+            String::new(),
+            format!(
+                "  > MOVED, AND MAY BE EMPTIED ON THE WAY: {id}, {both}: flux-system/data may prune it, with what it holds, before flux-system/apps has it\n"
+            ),
+        ),
+        // The new owner is first, and puts its labels on it.
+        (String::new(), after("apps"), format!("  > moved {both}: {id}\n")),
+        (String::new(), "  prune: false\n".to_owned(), format!("  > moved {both}: {id}\n")),
+    ] {
+        let repo = repo();
+        let data = flux("data", "./data", &data);
+        let data = if data.contains("prune: false") { data.replace("  prune: true\n", "") } else { data };
+        repo.write("clusters/one/all.yaml", &[flux("apps", "./apps", &apps), data].join("---\n"));
+        repo.commit();
+        repo.remove("data/d.yaml");
+        repo.write("apps/d.yaml", claim);
+        let ran = repo.run(&["diff", "HEAD"]);
+        assert_eq!(ran.out, format!("cluster one\n{line}"));
+    }
+    // What nothing may delete gets over unharmed.
+    let repo = repo();
+    let spared = claim.replace("namespace: x", "namespace: x, annotations: {kustomize.toolkit.fluxcd.io/prune: disabled}");
+    repo.write("data/d.yaml", &spared);
+    repo.commit();
+    repo.remove("data/d.yaml");
+    repo.write("apps/d.yaml", &spared);
+    assert_eq!(repo.run(&["diff", "HEAD"]).out, format!("cluster one\n  > moved {both}: {id}\n"));
+}
+
+#[test]
+fn an_object_that_goes_to_a_suspended_kustomization_is_pruned() {
+    let repo = repo();
+    repo.write("clusters/one/all.yaml", &[flux("apps", "./apps", "  suspend: true\n"), flux("data", "./data", "")].join("---\n"));
+    repo.commit();
+    repo.remove("data/c.yaml");
+    repo.write("apps/c.yaml", &config_map("c", "{x: y}"));
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert!(ran.out.contains("  - pruned: ConfigMap x/c, by flux-system/data\n"), "{}", ran.out);
+}
+
+#[test]
+fn an_object_that_two_produce_from_now_on_is_noted() {
+    let repo = repo();
+    repo.write("apps/c.yaml", &config_map("c", "{x: y}"));
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert_eq!(
+        ran.out,
+        "cluster one\n  note: ConfigMap x/c is produced by Kustomization flux-system/apps and by Kustomization flux-system/data: each undoes what the other applies\n"
+    );
+    repo.commit();
+    assert_eq!(repo.run(&["diff", "HEAD"]).out, "Nothing changes in any cluster.\n");
+}
+
+#[test]
+fn a_cluster_that_neither_side_has_is_refused() {
+    let repo = repo();
+    let ran = repo.run(&["diff", "HEAD", "--cluster", "one", "--cluster", "noe"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("there is no cluster `noe`: there are one"), "{}", ran.err);
+    // One that only one side has is asked for with reason.
+    repo.write("clusters/two/all.yaml", &flux("apps", "./apps", ""));
+    let ran = repo.run(&["diff", "HEAD", "--cluster", "two"]);
+    assert!(ran.code == 0 && ran.out.contains("cluster two\n"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn what_is_no_revision_is_told_what_to_do() {
+    let repo = repo();
+    for (revision, advice) in [
+        ("main..HEAD", "two revisions are two arguments, as in `diff main HEAD`"),
+        ("main...HEAD", "two revisions are two arguments, as in `diff main HEAD`"),
+        ("release", "get it with `git fetch origin release` and name it `FETCH_HEAD`"),
+        ("one", "a cluster goes with `--cluster`"),
+    ] {
+        let ran = repo.run(&["diff", revision]);
+        assert_eq!(ran.code, 2);
+        assert!(ran.err.contains(&format!("there is no revision `{revision}`")) && ran.err.contains(advice), "{}", ran.err);
+    }
+}
+
+#[test]
+fn names_do_nothing_to_who_reads_them() {
+    let evil = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: \"{name}\", namespace: x}}\ndata: {{x: \"a\\n::error::b\\nc\"}}\n"
+        )
+    };
+    let repo = repo();
+    repo.write("apps/evil.yaml", &evil("x\\n::error file=evil::pwned\\u001b[31m</summary><img src=x>`**"));
+    let obeyed = |out: &str| out.contains('\u{1b}') || out.lines().any(|line| line.trim_start().starts_with("::"));
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert!(ran.out.contains("+ created: ConfigMap x/x\\n::error file=evil::pwned\\u{1b}[31m"), "{}", ran.out);
+    assert!(!obeyed(&ran.out), "{}", ran.out);
+    let markdown = repo.run(&["diff", "HEAD", "--output", "markdown"]).out;
+    assert!(
+        markdown.contains("<summary>created: ConfigMap x/x\\n::error file=evil::pwned\\u{1b}[31m&#60;/summary&#62;&#60;img src=x&#62;&#96;&#42;&#42;, by flux-system/apps</summary>"),
+        "{markdown}"
+    );
+    assert!(!markdown.contains('\u{1b}'), "{markdown}");
+    repo.commit();
+    // A line that does not change is shown beside one that does.
+    repo.write(
+        "apps/evil.yaml",
+        &evil("x\\n::error file=evil::pwned\\u001b[31m</summary><img src=x>`**").replace("\\nc", "\\nd"),
+    );
+    let ran = repo.run(&["diff", "HEAD"]);
+    assert!(ran.out.contains("\\::error::b") && !obeyed(&ran.out), "{}", ran.out);
+    repo.commit();
+    repo.remove("apps/evil.yaml");
+    let markdown = repo.run(&["diff", "HEAD", "--output", "markdown"]).out;
+    assert!(
+        markdown.contains("- **pruned**: `` ConfigMap x/x\\n::error file=evil::pwned\\u{1b}[31m</summary><img src=x>`** ``, by `flux-system/apps`\n"),
+        "{markdown}"
+    );
+}

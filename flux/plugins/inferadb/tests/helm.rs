@@ -538,13 +538,14 @@ fn what_helm_says_quotes_no_secret() {
 fn validate_holds_to_rules_what_a_chart_makes() {
     let Some(helm) = helm() else { return };
     let repo = repo("");
+    repo.write("theirs.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n");
     repo.write("apps/source.yaml", "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: flux-system, namespace: flux-system}\nspec: {url: 'https://example.com/x'}\n");
     repo.write(
         "charts/web/templates/pod.yaml",
         "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: a, image: a}]}\n",
     );
-    assert_eq!(run(&repo, &helm, &["validate"]).code, 0);
-    let ran = run(&repo, &helm, &["validate", "--releases", "always"]);
+    assert_eq!(run(&repo, &helm, &["validate", "--vars", "theirs.yaml"]).code, 0);
+    let ran = run(&repo, &helm, &["validate", "--vars", "theirs.yaml", "--releases", "always"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert_eq!(
         ran.out,
@@ -553,11 +554,11 @@ fn validate_holds_to_rules_what_a_chart_makes() {
     // A waiver stands at the release, as nobody writes into a chart.
     let waived = "metadata:\n  name: web\n  namespace: team\n  annotations: {waive.inferadb.com/image: the chart's}\n";
     repo.write("apps/web.yaml", &release("").replace("metadata: {name: web, namespace: team}\n", waived));
-    let ran = run(&repo, &helm, &["validate", "--releases", "always"]);
+    let ran = run(&repo, &helm, &["validate", "--vars", "theirs.yaml", "--releases", "always"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
     // One that does not render is a finding.
     repo.write("charts/web/templates/pod.yaml", "{{ fail \"no\" }}\n");
-    let ran = run(&repo, &helm, &["validate", "--releases", "always"]);
+    let ran = run(&repo, &helm, &["validate", "--vars", "theirs.yaml", "--releases", "always"]);
     assert!(ran.out.contains(": build: HelmRelease.helm.toolkit.fluxcd.io team/web: helm template failed:"), "{}", ran.out);
 }
 

@@ -367,6 +367,22 @@ fn each_fault_is_found_at_its_line() {
         (infra, "  podSelector: {}", "  podSelector: {matchLabels: {a: b}}", "default-deny", "name: web"),
         (infra, "  podSelector: {}", "  podSelector: {}\n  policyTypes: [Egress]", "default-deny", "name: web"),
         (infra, "  podSelector: {}", "  podSelector: {}\n  ingress: [{}]", "default-deny", "name: web"),
+        (
+            apps,
+            "apiVersion: v1\nkind: PersistentVolumeClaim",
+            "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata:\n  name: high\n---\napiVersion: v1\nkind: PersistentVolumeClaim",
+            "producer",
+            "name: high\n---",
+        ),
+        (
+            apps,
+            "apiVersion: v1\nkind: PersistentVolumeClaim",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: more\n  namespace: wbe\n---\napiVersion: v1\nkind: PersistentVolumeClaim",
+            "namespace",
+            "namespace: wbe",
+        ),
+        (infra, "spec:\n  chart:", "spec:\n  targetNamespace: wbe\n  chart:", "namespace", "targetNamespace: wbe"),
+        (infra, "spec:\n  chart:", "spec:\n  storageNamespace: wbe\n  chart:", "namespace", "storageNamespace: wbe"),
         (file, "  - name: generated", "  - name: genreated", "secret", ""),
     ] {
         let repo = repo();
@@ -473,4 +489,112 @@ fn a_schema_that_is_none_is_said() {
         "{}",
         ran.out
     );
+}
+
+#[test]
+fn names_do_nothing_to_who_reads_them() {
+    let repo = repo();
+    let evil = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"x\\n::error file=evil::pwned\\e[31m\", namespace: web}\nspec: {priorityClassName: none}\n";
+    repo.write("apps/evil %1.yaml", evil);
+    repo.write("apps/kustomization.yaml", &KUSTOMIZATION.replace("all.yaml\n", "all.yaml\n  - evil %1.yaml\n"));
+    let text = repo.run(&["validate", SCHEMAS, CHARTS]).out;
+    assert!(
+        text.starts_with(
+            "apps/evil %1.yaml:4: priority-class: Pod web/x\\n::error file=evil::pwned\\u{1b}[31m: names PriorityClass"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let github = repo.run(&["validate", SCHEMAS, CHARTS, "--output", "github"]).out;
+    assert!(
+        github.starts_with(
+            "::error file=apps/evil %251.yaml,line=4,title=priority-class::Pod web/x%0A::error file=evil::pwned\\u{1b}[31m: names"
+        ),
+        "{github}"
+    );
+    assert_eq!(github.lines().count(), 1, "{github}");
+    let sarif: Value = serde_json::from_str(&repo.run(&["validate", SCHEMAS, CHARTS, "--output", "sarif"]).out).unwrap();
+    let location = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!(location["uri"], "apps/evil%20%251.yaml");
+}
+
+#[test]
+fn two_kustomizations_produce_an_object_where_both_apply_it() {
+    let class = |more: &str| format!("apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata:\n  name: high\n{more}");
+    let policy = |policy: &str| class(&format!("  annotations:\n    kustomize.toolkit.fluxcd.io/{policy}\n"));
+    let second = "  name: apps\n  namespace: flux-system\nspec:\n";
+    for (object, spec, is_found) in [
+        (class(""), "", true),
+        (class(""), "  suspend: true\n", true),
+        // All Kustomizations are one field manager.
+        (policy("ssa: Merge"), "", true),
+        (policy("ssa: IfNotPresent"), "", false),
+        (policy("ssa: Ignore"), "", false),
+        (policy("reconcile: disabled"), "", false),
+        (class(""), "  kubeConfig:\n    secretRef:\n      name: hidden\n", false),
+    ] {
+        let repo = repo();
+        repo.write("apps/all.yaml", &format!("{APPS}---\n{object}"));
+        let root = ROOT.replace(second, &format!("{second}{spec}"));
+        repo.write("clusters/one/all.yaml", &root);
+        repo.write("clusters/two/all.yaml", &root);
+        let out = repo.run(&["validate", SCHEMAS, CHARTS]).out;
+        let line = APPS.lines().count() + 5;
+        let found = format!(
+            "apps/all.yaml:{line}: producer: PriorityClass.scheduling.k8s.io high: both Kustomization flux-system/infra and Kustomization flux-system/apps produce it, and each undoes what the other applies: take it out of one [one, two]\n"
+        );
+        assert_eq!(out.contains(&found), is_found, "{object}{spec}: {out}");
+        assert_eq!(out.contains("producer"), is_found, "{object}{spec}: {out}");
+    }
+}
+
+#[test]
+fn a_namespace_is_there_where_something_makes_it() {
+    let config = |namespace: &str| {
+        format!("{APPS}---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: more\n  namespace: {namespace}\n")
+    };
+    let repo = repo();
+    let run = |repo: &Repo, more: &[&str]| repo.run(&[&["validate", SCHEMAS, CHARTS], more].concat());
+    for namespace in ["default", "kube-system", "kube-public", "kube-node-lease", "flux-system", "web"] {
+        repo.write("apps/all.yaml", &config(namespace));
+        let ran = run(&repo, &[]);
+        assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{namespace}");
+    }
+    repo.write("apps/all.yaml", &config("theirs"));
+    let found = "namespace: ConfigMap theirs/more: nothing in this cluster makes the namespace `theirs`: correct the name, add a Namespace, or give it with `--vars`";
+    assert!(run(&repo, &[]).out.contains(found));
+    repo.write("theirs.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: theirs}\n");
+    assert_eq!(run(&repo, &["--vars", "theirs.yaml"]).out, "");
+    for (install, is_made) in [("true", true), ("false", false)] {
+        let release = format!("spec:\n  targetNamespace: theirs\n  install:\n    createNamespace: {install}\n  chart:");
+        repo.write("infra/all.yaml", &INFRA.replace("spec:\n  chart:", &release));
+        assert_eq!(run(&repo, &[]).out.contains(found), !is_made);
+    }
+}
+
+#[test]
+fn what_flux_drops_or_makes_nothing_of_is_found() {
+    let repo = repo();
+    let file = KUSTOMIZATION.replace("    namespace: web\n", "    namespace: web\n    literal: [b=c]\n");
+    repo.write("apps/kustomization.yaml", &format!("{file}patchs: []\nNamePrefix: \"\"\n"));
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS]);
+    assert_eq!(
+        ran.out,
+        "apps/kustomization.yaml:6: kustomization: Kustomization.kustomize.toolkit.fluxcd.io flux-system/apps: `secretGenerator.literal` is no field of a kustomization.yaml, and Flux drops it without a word: write `literals`, or take it out [one, two]
+apps/kustomization.yaml:11: kustomization: Kustomization.kustomize.toolkit.fluxcd.io flux-system/apps: `patchs` is no field of a kustomization.yaml, and Flux drops it without a word: write `patches`, or take it out [one, two]
+"
+    );
+    repo.write("apps/kustomization.yaml", "resorces:\n  - all.yaml\n");
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS]);
+    assert!(
+        ran.out.contains("apps/kustomization.yaml:1: kustomization: ") && ran.out.contains("write `resources`"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("makes no object"), "{}", ran.out);
+    repo.write("apps/kustomization.yaml", "resources: []\n");
+    let ran = repo.run(&["validate", SCHEMAS, CHARTS]);
+    let found =
+        "clusters/one/all.yaml:19: kustomization: Kustomization.kustomize.toolkit.fluxcd.io flux-system/apps: makes no object";
+    assert!(ran.out.contains(found), "{}", ran.out);
 }

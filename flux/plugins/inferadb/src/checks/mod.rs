@@ -2,8 +2,10 @@
 
 mod builds;
 mod charts;
+mod kustomizations;
 mod pins;
 mod policies;
+mod producers;
 mod references;
 mod schema;
 mod variables;
@@ -17,6 +19,7 @@ use crate::helm::Charts;
 use crate::object::Object;
 use crate::place::{Place, Step};
 use crate::places::Places;
+use crate::tree::Tree;
 pub(crate) use schema::{Schemas, folder as schema_folder};
 
 /// A rule: its name, and what it holds objects to.
@@ -28,6 +31,9 @@ pub(crate) struct Rule {
 /// All rules.
 pub(crate) const RULES: &[Rule] = &[
     Rule { id: "build", about: "each Kustomization builds, and each Helm release that is rendered" },
+    Rule { id: "kustomization", about: "each Kustomization makes objects, of fields that kustomize knows" },
+    Rule { id: "producer", about: "one Kustomization of a cluster produces an object" },
+    Rule { id: "namespace", about: "namespaces of objects are there" },
     Rule { id: "depends-on", about: "what `dependsOn` names is there" },
     Rule { id: "cycle", about: "nothing waits for itself" },
     Rule { id: "source", about: "what a `sourceRef` or `chartRef` names is there" },
@@ -97,6 +103,7 @@ pub(crate) struct Context<'c> {
     pub(crate) clusters: &'c [Cluster],
     /// Whether these are all that there are.
     pub(crate) all_clusters: bool,
+    pub(crate) tree: &'c Tree,
     pub(crate) places: Places<'c>,
     pub(crate) schemas: Option<&'c Schemas>,
     pub(crate) crds: &'c Crds,
@@ -161,6 +168,8 @@ pub(crate) fn run(context: &Context<'_>) -> Findings {
         waivers,
     };
     builds::check(&mut gatherer);
+    kustomizations::check(&mut gatherer);
+    producers::check(&mut gatherer);
     references::check(&mut gatherer);
     variables::check(&mut gatherer);
     pins::check(&mut gatherer);

@@ -170,6 +170,55 @@ pub(super) fn read(node: &Node, fields: &[Field], path: &str) -> Result<Map<Stri
     Ok(out)
 }
 
+/// A field that nothing reads.
+pub(crate) struct Unknown {
+    pub(crate) line: usize,
+    pub(crate) field: String,
+    /// The name that it is likely meant to be.
+    pub(crate) nearest: &'static str,
+}
+
+/// The fields of a kustomization.yaml that kustomize does not know.
+pub(crate) fn unknown_fields(node: &Node) -> Vec<Unknown> {
+    let mut found = Vec::new();
+    find_unknown(node, KUSTOMIZATION, "", &mut found);
+    found
+}
+
+fn find_unknown(node: &Node, fields: &[Field], path: &str, found: &mut Vec<Unknown>) {
+    let Kind::Map(entries) = &node.kind else { return };
+    for entry in entries {
+        let field = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+        match fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(&entry.key)) {
+            Some((_, One(inner))) => find_unknown(&entry.value, inner, &field, found),
+            Some((_, Many(inner))) => {
+                entry.value.items().iter().for_each(|item| find_unknown(item, inner, &field, found));
+            }
+            Some(_) => {}
+            None => {
+                let nearest = fields.iter().map(|(name, _)| *name).min_by_key(|name| distance(name, &entry.key));
+                found.push(Unknown { line: entry.line, field, nearest: nearest.unwrap_or_default() });
+            }
+        }
+    }
+}
+
+/// How many letters differ: Levenshtein's distance.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (position, letter) in one.chars().enumerate() {
+        let mut next = vec![position + 1];
+        for (column, pair) in row.windows(2).enumerate() {
+            let replaced = pair[0] + usize::from(other.get(column) != Some(&letter));
+            let left = next.last().copied().unwrap_or_default();
+            next.push(replaced.min(pair[1] + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 fn wrong(path: &str, expected: &'static str) -> WrongType {
     WrongType { field: path.to_owned(), expected }
 }

@@ -16,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use cache::Cache;
 use closure::Closure;
+pub(crate) use fields::unknown_fields;
+pub(crate) use generate::FILE_NAMES;
 pub(crate) use kustomize::{Kustomize, VERSION, from_environment, on_path, printed_version};
 
 use crate::error::{Error, Result};

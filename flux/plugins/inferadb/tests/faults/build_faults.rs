@@ -30,6 +30,8 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind("something that waits for what is not there", depends_on),
         kind("something that waits for itself", itself),
         kind("things that wait for each other", each_other),
+        kind("a field that kustomize does not know", unknown_field),
+        kind("a Kustomization that makes nothing", empty),
     ]
 }
 
@@ -243,4 +245,24 @@ fn each_other(tree: &mut Tree, dice: &mut Dice) -> Planted {
     // The circle is told from its first name on.
     let first = if document.name < other.name { document } else { other };
     tree.lines_of(&first, |line| line == "  dependsOn:")[0].is("cycle")
+}
+
+fn unknown_field(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    // Where Flux reads it, and not kustomize.
+    let environments = ["dev", "staging", "production"];
+    let parts = ["apps/{}/", "infrastructure/{}/controllers/", "infrastructure/{}/configs/"];
+    let environment = dice.choose(&environments);
+    let file = format!("flux/{}kustomization.yaml", dice.choose(&parts).replace("{}", environment));
+    let at = dice.choose(&tree.lines_of_files(|path| path == file, |line| line == "resources:"));
+    let above = At { line: at.line - 1, ..at };
+    tree.insert(&above, "commonLabel: {a: b}").is("kustomization")
+}
+
+fn empty(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    let at = dice.choose(&in_kustomizations(tree, |line| line == "spec:"));
+    for environment in ["dev", "staging", "production"] {
+        tree.add_file(&format!("flux/nothing/{environment}/kustomization.yaml"), "resources: []");
+    }
+    let text = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: nothing\n  namespace: flux-system\nspec:\n  path: ./flux/nothing/ENVIRONMENT\n  prune: true\n  interval: 1h\n  sourceRef:\n    kind: SYNC_KIND\n    name: flux-system";
+    tree.append(&at.file, text).below(6).is("kustomization")
 }

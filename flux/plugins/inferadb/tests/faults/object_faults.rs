@@ -16,6 +16,9 @@ pub(crate) fn kinds() -> Vec<Kind> {
         free("a namespace whose policy lets some in", let_in),
         free("a namespace whose policy spares some", spared),
         free("a namespace without a policy", unguarded),
+        free("an object that another Kustomization makes too", made_twice),
+        free("a namespace that nobody makes", no_namespace),
+        free("a release into a namespace that nobody makes", no_target),
         free("a waiver of a rule that is none", waiver_of_nothing),
         free("a waiver without a reason", waiver_without_reason),
         free("a waiver that waives nothing", idle_waiver),
@@ -122,6 +125,31 @@ fn spared(tree: &mut Tree, dice: &mut Dice) -> Planted {
 fn unguarded(tree: &mut Tree, dice: &mut Dice) -> Planted {
     let file = tree.some_file(dice);
     tree.append(&file, "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: open").below(3).is("default-deny")
+}
+
+fn made_twice(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    // Of what is made before in every cluster, without variables.
+    let documents: Vec<_> = tree
+        .documents()
+        .into_iter()
+        .filter(|one| one.file.starts_with("flux/infrastructure/base/controllers/cert-manager/") && one.kind != "HelmRelease")
+        .filter(|one| tree.lines_of(one, |line| line.contains("${")).is_empty())
+        .collect();
+    let document = dice.choose(&documents);
+    let text: Vec<String> = tree.lines_of(&document, |_| true).into_iter().map(|at| at.text).collect();
+    let name = text.iter().position(|line| line.starts_with("  name: ")).unwrap();
+    tree.append("flux/apps/base/engine/service.yaml", &text.join("\n")).below(name).is("producer")
+}
+
+fn no_namespace(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    let file = tree.some_file(dice);
+    let text = "apiVersion: v1\nkind: Service\nmetadata:\n  name: more\n  namespace: infradb\nspec:\n  ports:\n    - port: 80";
+    tree.append(&file, text).below(4).is("namespace")
+}
+
+fn no_target(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    let at = dice.choose(&tree.lines(|document, line| document.kind == "HelmRelease" && line == "spec:"));
+    tree.insert(&at, "  targetNamespace: infradb").is("namespace")
 }
 
 /// A place after lines came in above it, if they did.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use similar::TextDiff;
 
+use super::fate::{self, Fate};
+use super::images::images;
 use super::mask;
 use super::noise::Noise;
 use crate::fleet::{Cluster, Kustomization};
@@ -26,9 +28,17 @@ pub(super) struct Change {
 pub(super) enum Kind {
     /// Deleted by Flux, with what it holds.
     PrunedWithData,
+    /// Produced by another Kustomization now, which waits for the one before, and that prunes it first, with what it holds.
+    MovedEmptied(String),
+    /// The same, where the one before may be first.
+    MovedAtRisk(String),
     Pruned,
+    /// Produced by another Kustomization now, and still by the one before, which is gone from the tree and not from the cluster.
+    Contested(String),
     /// Not produced any more, and left in the cluster.
     Left,
+    /// The same, with the Kustomization that produces it.
+    LeftWithOwner,
     /// Produced by another Kustomization now: which one before.
     Moved(String),
     Created,
@@ -83,17 +93,19 @@ impl Report {
 }
 
 /// A side's objects by identity.
-struct Side<'c> {
-    objects: BTreeMap<Id, Placed<'c>>,
+pub(super) struct Side<'c> {
+    pub(super) objects: BTreeMap<Id, Placed<'c>>,
     /// Kustomizations and Helm releases, by their ids.
-    producers: BTreeMap<String, &'c Kustomization>,
+    pub(super) producers: BTreeMap<String, &'c Kustomization>,
+    /// Objects that more than one Kustomization produces, with these.
+    pub(super) shared: BTreeMap<Id, Vec<&'c Kustomization>>,
 }
 
 #[derive(Clone, Copy)]
-struct Placed<'c> {
-    object: &'c Object,
+pub(super) struct Placed<'c> {
+    pub(super) object: &'c Object,
     shadow: Option<&'c Value>,
-    by: &'c Kustomization,
+    pub(super) by: &'c Kustomization,
 }
 
 impl<'c> Side<'c> {
@@ -110,7 +122,8 @@ impl<'c> Side<'c> {
                 }
             }
         }
-        Side { objects, producers: all.into_iter().map(|one| (one.id(), one)).collect() }
+        let shared = cluster.map(Cluster::produced_twice).unwrap_or_default();
+        Side { objects, shared, producers: all.into_iter().map(|one| (one.id(), one)).collect() }
     }
 
     fn failed(&self) -> BTreeSet<&str> {
@@ -119,7 +132,7 @@ impl<'c> Side<'c> {
     }
 
     /// Whether Flux applies nothing of it: it is suspended, or the Kustomization of a release is.
-    fn is_suspended(&self, one: &Kustomization) -> bool {
+    pub(super) fn is_suspended(&self, one: &Kustomization) -> bool {
         let parent = one.parent.as_ref().filter(|_| one.is_release()).and_then(|parent| self.producers.get(parent));
         one.is_suspended() || parent.is_some_and(|parent| parent.is_suspended())
     }
@@ -170,8 +183,17 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
                 None => report.changes.extend(change(id, Kind::Created, None, Some(*new), noise)),
             },
             (Some(old), Some(new)) if !after.is_suspended(new.by) => {
-                let kind = if old.by.id() == new.by.id() { Kind::Changed } else { Kind::Moved(old.by.id()) };
+                let still = |by: &Vec<&Kustomization>| by.iter().any(|by| by.id() == old.by.id());
+                let kind = if old.by.id() == new.by.id() || after.shared.get(id).is_some_and(still) {
+                    Kind::Changed
+                } else {
+                    moved(id, *old, *new, &before, &after)
+                };
                 report.changes.extend(change(id, kind, Some(*old), Some(*new), noise));
+            }
+            // Who produces it now applies nothing, and who did prunes it.
+            (Some(old), Some(new)) if old.by.id() != new.by.id() => {
+                report.changes.extend(gone(id, *old, &before, &after, noise));
             }
             _ => {}
         }
@@ -197,6 +219,10 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
             report.notes.push(format!("{} is suspended: what changes in it is not applied", one.title()));
         }
     }
+    for (id, by) in after.shared.iter().filter(|(id, _)| !before.shared.contains_key(*id)) {
+        let by: Vec<String> = by.iter().map(|one| one.title()).collect();
+        report.notes.push(format!("{id} is produced by {}: each undoes what the other applies", by.join(" and by ")));
+    }
     report.changes.sort_by(|one, other| (&one.kind, &one.id).cmp(&(&other.kind, &other.id)));
     report.images = images(&before, &after);
     report
@@ -204,58 +230,27 @@ pub(super) fn compare(name: &str, old: Option<&Cluster>, new: Option<&Cluster>, 
 
 /// An object that is not produced any more.
 fn gone(id: &Id, old: Placed<'_>, before: &Side<'_>, after: &Side<'_>, noise: &Noise) -> Option<Change> {
-    let kind = match (is_pruned(id, old, before, after), holds_data(id)) {
-        (true, true) => Kind::PrunedWithData,
-        (true, false) => Kind::Pruned,
-        (false, _) => Kind::Left,
+    let kind = match fate::fate(id, old, before, after) {
+        Fate::Pruned if fate::takes_data_along(id, old.object) => Kind::PrunedWithData,
+        Fate::Pruned => Kind::Pruned,
+        Fate::Left => Kind::Left,
+        Fate::LeftWithOwner => Kind::LeftWithOwner,
     };
     change(id, kind, Some(old), None, noise)
 }
 
-/// Whether Flux deletes what is produced no more.
-fn is_pruned(id: &Id, old: Placed<'_>, before: &Side<'_>, after: &Side<'_>) -> bool {
-    let now = after.producers.get(&old.by.id());
-    if old.by.is_release() {
-        let is_kept = old.by.outcome.as_ref().is_ok_and(|built| built.kept.contains(id))
-            || old.object.annotation("helm.sh/resource-policy") == Some("keep")
-            || old.object.annotation("helm.sh/hook").is_some();
-        // A release that is gone takes its objects along, if it is deleted itself.
-        let release = || before.objects.get(&old.by.object.id());
-        return !is_kept
-            && match now {
-                Some(now) => !after.is_suspended(now),
-                None => release().is_none_or(|release| is_pruned(&old.by.object.id(), *release, before, after)),
-            };
+/// An object that another one produces now. It is pruned by the one before, unless the new one has put its own labels on it.
+fn moved(id: &Id, old: Placed<'_>, new: Placed<'_>, before: &Side<'_>, after: &Side<'_>) -> Kind {
+    let from = old.by.id();
+    match fate::fate(id, old, before, after) {
+        Fate::LeftWithOwner => Kind::Contested(from),
+        Fate::Pruned if fate::takes_data_along(id, old.object) => match fate::first_of(old.by, new.by, after) {
+            Some(first) if first == from => Kind::MovedEmptied(from),
+            Some(_) => Kind::Moved(from),
+            None => Kind::MovedAtRisk(from),
+        },
+        _ => Kind::Moved(from),
     }
-    // Who prunes is the Kustomization as it is now; one that is gone as well prunes as it goes, unless told otherwise.
-    let (spec, by_deletion) = match now {
-        Some(now) => (now.spec(), false),
-        None => (old.by.spec(), true),
-    };
-    let policy = spec["deletionPolicy"].as_str().unwrap_or("MirrorPrune");
-    let prunes = match policy {
-        "Delete" | "WaitForTermination" if by_deletion => true,
-        "Orphan" if by_deletion => false,
-        _ => spec["prune"] == true,
-    };
-    let off = |key: &str| {
-        let key = format!("kustomize.toolkit.fluxcd.io/{key}");
-        old.object.label(&key).or(old.object.annotation(&key)).is_some_and(|value| value.eq_ignore_ascii_case("disabled"))
-    };
-    prunes && spec["suspend"] != true && !off("prune")
-}
-
-/// Kinds whose deletion takes data along, or everything in them.
-fn holds_data(id: &Id) -> bool {
-    matches!(
-        (id.group.as_str(), id.kind.as_str()),
-        ("", "PersistentVolumeClaim" | "PersistentVolume" | "Namespace")
-            | ("apps", "StatefulSet")
-            | ("apiextensions.k8s.io", "CustomResourceDefinition")
-            | ("apps.foundationdb.org", _)
-            | ("helm.toolkit.fluxcd.io", "HelmRelease")
-            | ("kustomize.toolkit.fluxcd.io", "Kustomization")
-    )
 }
 
 /// The change, where anything but noise is one.
@@ -277,7 +272,7 @@ fn change(id: &Id, kind: Kind, old: Option<Placed<'_>>, new: Option<Placed<'_>>,
     );
     let text = |value: &Value| if value.is_null() { String::new() } else { yaml::emit(value) };
     let lines = match kind {
-        Kind::Pruned | Kind::PrunedWithData | Kind::Left => String::new(),
+        Kind::Pruned | Kind::PrunedWithData | Kind::Left | Kind::LeftWithOwner => String::new(),
         _ => unified(&text(&old_value), &text(&new_value)),
     };
     let by = new.or(old).map(|placed| placed.by.id()).unwrap_or_default();
@@ -287,70 +282,4 @@ fn change(id: &Id, kind: Kind, old: Option<Placed<'_>>, new: Option<Placed<'_>>,
 fn unified(old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     diff.unified_diff().context_radius(3).to_string()
-}
-
-/// The images that pods ran with before and run with now, by name without tag and digest.
-fn images(before: &Side<'_>, after: &Side<'_>) -> Vec<Image> {
-    let gather = |side: &Side<'_>| {
-        let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for placed in side.objects.values() {
-            find_images(&placed.object.0, &mut images);
-        }
-        images
-    };
-    let (old, new) = (gather(before), gather(after));
-    let listed = |versions: Option<&BTreeSet<String>>| {
-        versions.map(|versions| versions.iter().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default()
-    };
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    names
-        .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
-        .filter(|name| old.contains_key(*name) && new.contains_key(*name))
-        .map(|name| Image { name: name.clone(), old: listed(old.get(name)), new: listed(new.get(name)) })
-        .collect()
-}
-
-fn find_images(value: &Value, images: &mut BTreeMap<String, BTreeSet<String>>) {
-    match value {
-        Value::Object(map) => {
-            for (key, item) in map {
-                if matches!(key.as_str(), "containers" | "initContainers" | "ephemeralContainers") {
-                    for image in item.as_array().into_iter().flatten().filter_map(|container| container["image"].as_str()) {
-                        let (name, version) = split_image(image);
-                        images.entry(name.to_owned()).or_default().insert(version.to_owned());
-                    }
-                }
-                find_images(item, images);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| find_images(item, images)),
-        _ => {}
-    }
-}
-
-/// `registry:5000/name:tag@digest` into its name and the rest.
-fn split_image(image: &str) -> (&str, &str) {
-    let end = image.find('@').unwrap_or(image.len());
-    let path = image[..end].rfind('/').map_or(0, |slash| slash + 1);
-    let at = image[path..end].find(':').map_or(end, |colon| path + colon);
-    (&image[..at], image[at..].trim_start_matches([':', '@']))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_are_split_where_their_version_starts() {
-        for (image, name, version) in [
-            ("nginx", "nginx", ""),
-            ("nginx:1.2", "nginx", "1.2"),
-            ("registry:5000/a/b", "registry:5000/a/b", ""),
-            ("registry:5000/a/b:1@sha256:00", "registry:5000/a/b", "1@sha256:00"),
-            ("a/b@sha256:00", "a/b", "sha256:00"),
-        ] {
-            assert_eq!(split_image(image), (name, version), "{image}");
-        }
-    }
 }

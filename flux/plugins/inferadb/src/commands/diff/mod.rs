@@ -1,6 +1,8 @@
 //! `diff`: what a change does to each cluster.
 
 mod compare;
+mod fate;
+mod images;
 mod markdown;
 mod mask;
 mod noise;
@@ -13,10 +15,11 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::{FAILED, FOUND, Shared, colours, print, tell};
 use crate::commands::releases::{self, When};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fleet::Cluster;
 use crate::helm::Releaser;
 use crate::render::Renderer;
+use crate::shown::shown;
 use crate::tree::{self, Tree};
 use compare::Report;
 use noise::Noise;
@@ -64,9 +67,16 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository = options.shared.repository()?;
     let renderer = options.shared.renderer(&repository)?;
     let releaser = options.releases.releaser(&options.shared, &repository, When::Never, true)?;
-    let side = |revision| side(options, &repository, revision, &renderer, releaser.as_ref());
-    let before = side(Some(&options.old))?;
-    let after = side(options.new.as_deref())?;
+    let (before, after) = (tree(&repository, Some(&options.old))?, tree(&repository, options.new.as_deref())?);
+    let (old, new) = (options.shared.clusters(&before)?, options.shared.clusters(&after)?);
+    if let Some(unknown) = options.names.iter().find(|name| !old.contains(name) && !new.contains(name)) {
+        let known: BTreeSet<&str> = old.iter().chain(&new).map(String::as_str).collect();
+        let known: Vec<&str> = known.into_iter().collect();
+        return Err(Error::Usage(format!("there is no cluster `{unknown}`: there are {}", known.join(", "))));
+    }
+    let side = |tree: &Tree, there: &[String]| side(options, tree, there, &renderer, releaser.as_ref());
+    let before = side(&before, &old)?;
+    let after = side(&after, &new)?;
     let noise = Noise::new(&options.strip);
     let names: BTreeSet<&str> = before.iter().chain(&after).map(|cluster| cluster.name.as_str()).collect();
     let find = |side: &'_ [Cluster], name: &str| side.iter().position(|cluster| cluster.name == name);
@@ -90,7 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     for report in &reports {
         for one in &report.withheld {
             failed = true;
-            tell(&format!("error: {}: {} the change: {}", report.cluster, one.side, one.error));
+            tell(&shown(&format!("error: {}: {} the change: {}", report.cluster, one.side, one.error)));
         }
     }
     let changed = reports.iter().any(|report| !report.is_empty());
@@ -101,28 +111,45 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     })
 }
 
-/// Builds the clusters of a commit, or of the files as they are; those asked for that are there.
+/// The files of a commit, or as they are.
+fn tree(repository: &Path, revision: Option<&str>) -> Result<Tree> {
+    let Some(revision) = revision else { return Tree::from_folder(repository) };
+    let top = tree::output(tree::git(repository).args(["rev-parse", "--show-prefix"]))?;
+    let prefix = String::from_utf8_lossy(&top).trim_end().trim_end_matches('/').to_owned();
+    let commit = format!("{revision}^{{commit}}");
+    let commit = tree::output(tree::git(repository).args(["rev-parse", "--verify", "--end-of-options", &commit]));
+    let commit = commit.map_err(|error| match error {
+        Error::Command { .. } => Error::Usage(no_revision(revision)),
+        other => other,
+    })?;
+    Tree::from_commit(repository, String::from_utf8_lossy(&commit).trim_end(), &prefix)
+}
+
+/// What to do about a revision that git does not know.
+fn no_revision(revision: &str) -> String {
+    let advice = match revision.split_once("..") {
+        Some((old, new)) => {
+            let new = new.trim_start_matches('.');
+            format!("two revisions are two arguments, as in `diff {old} {new}`").trim_end().to_owned()
+        }
+        None => format!(
+            "where it is a branch that is not in this clone, get it with `git fetch origin {revision}` and name it `FETCH_HEAD`; a cluster goes with `--cluster`"
+        ),
+    };
+    format!("there is no revision `{revision}` in this repository: {advice}")
+}
+
+/// Builds those clusters asked for that are there.
 fn side(
     options: &Options,
-    repository: &Path,
-    revision: Option<&str>,
+    tree: &Tree,
+    there: &[String],
     renderer: &Renderer,
     releaser: Option<&Releaser>,
 ) -> Result<Vec<Cluster>> {
-    let tree = match revision {
-        None => Tree::from_folder(repository)?,
-        Some(revision) => {
-            let top = tree::output(tree::git(repository).args(["rev-parse", "--show-prefix"]))?;
-            let prefix = String::from_utf8_lossy(&top).trim_end().trim_end_matches('/').to_owned();
-            let commit = format!("{revision}^{{commit}}");
-            let commit = tree::output(tree::git(repository).args(["rev-parse", "--verify", "--end-of-options", &commit]))?;
-            Tree::from_commit(repository, String::from_utf8_lossy(&commit).trim_end(), &prefix)?
-        }
-    };
-    let there = options.shared.clusters(&tree)?;
     let names: Vec<String> = options.names.iter().filter(|name| there.contains(name)).cloned().collect();
     if names.is_empty() && !options.names.is_empty() {
         return Ok(Vec::new());
     }
-    options.shared.build(&tree, &names, renderer, releaser)
+    options.shared.build(tree, &names, renderer, releaser)
 }

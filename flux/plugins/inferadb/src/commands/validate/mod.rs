@@ -12,6 +12,7 @@ use crate::commands::releases::{self, When};
 use crate::crd::Crds;
 use crate::error::Result;
 use crate::places::Places;
+use crate::shown::shown;
 use crate::tree::Tree;
 
 /// Holds every object of every cluster to rules: it builds, what it names is there, its variables are read and keep secrets,
@@ -77,6 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let context = Context {
         clusters: &clusters,
         all_clusters: options.names.is_empty(),
+        tree: &tree,
         places: Places::new(&tree),
         schemas: schemas.as_ref(),
         crds: &crds,
@@ -94,6 +96,6 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     for note in releases::left_out(&clusters) {
         tell(&note);
     }
-    tell(&report::summary(&findings, schemas.is_some() || !crds.is_empty()));
+    tell(&shown(&report::summary(&findings, schemas.is_some() || !crds.is_empty())));
     Ok(if findings.found.is_empty() { 0 } else { FOUND })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::checks::{Finding, Findings, RULES};
+use crate::shown::{shown, shown_lines};
 
 /// For people: a line for each, as compilers write it.
 pub(super) fn text(findings: &Findings, with_waived: bool, colours: bool) -> String {
@@ -14,11 +15,11 @@ pub(super) fn text(findings: &Findings, with_waived: bool, colours: bool) -> Str
         let _ = writeln!(
             out,
             "{bold}{}:{}{none}: {}: {}: {}{}",
-            one.place.file,
+            shown(&one.place.file),
             one.place.line,
             one.rule,
-            one.object,
-            one.message,
+            shown(&one.object),
+            shown(&one.message),
             clusters(one)
         );
     }
@@ -41,12 +42,13 @@ fn waived(out: &mut String, all: &[Finding]) {
         let more = if group.len() == 1 { String::new() } else { format!(" ({} times)", group.len()) };
         let reason = first.waived.as_deref().unwrap_or_default();
         let (place, rule, object) = (&first.place, first.rule, &first.object);
-        let _ = writeln!(out, "{}:{}: {rule}: {object}: waived{more}: {reason}{}", place.file, place.line, clusters(first));
+        let line = format!("{}:{}: {rule}: {object}: waived{more}: {reason}{}", place.file, place.line, clusters(first));
+        let _ = writeln!(out, "{}", shown(&line));
     }
 }
 
 fn clusters(finding: &Finding) -> String {
-    format!(" [{}]", finding.clusters.join(", "))
+    shown(&format!(" [{}]", finding.clusters.join(", ")))
 }
 
 /// One line on all of it.
@@ -110,6 +112,18 @@ pub(super) fn json(findings: &Findings) -> String {
     format!("{whole:#}\n")
 }
 
+/// A path as a URI reference.
+fn uri(path: &str) -> String {
+    path.bytes().fold(String::with_capacity(path.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
 /// For code scanning: SARIF 2.1.0. What is waived is a suppressed result.
 pub(super) fn sarif(findings: &Findings) -> String {
     let results = findings.found.iter().chain(&findings.waived).map(|finding| {
@@ -118,7 +132,7 @@ pub(super) fn sarif(findings: &Findings) -> String {
             "level": "error",
             "message": {"text": format!("{}: {}{}", finding.object, finding.message, clusters(finding))},
             "locations": [{"physicalLocation": {
-                "artifactLocation": {"uri": finding.place.file},
+                "artifactLocation": {"uri": uri(&finding.place.file)},
                 "region": {"startLine": finding.place.line},
             }}],
         });
@@ -145,7 +159,7 @@ pub(super) fn sarif(findings: &Findings) -> String {
 
 /// For workflows of GitHub, which shows each at its line.
 pub(super) fn github(findings: &Findings) -> String {
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let data = |text: &str| shown_lines(text).replace('%', "%25").replace('\n', "%0A");
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let mut out = String::new();
     for one in &findings.found {
