@@ -4,8 +4,10 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::{Value, json};
-use support::{Ran, Repo};
+use support::{Ran, Repo, built};
 
 const ROOT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1
 kind: Kustomization
@@ -282,4 +284,76 @@ fn a_definition_that_is_none_is_said() {
     let ran = repo.run(&["validate", "--clusters=clusters", "--crd-location=nowhere"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("cannot read `nowhere`"), "{}", ran.err);
+}
+
+/// The rules that are not evaluated when the widget's first is this one.
+fn not_evaluated(rule: &str) -> Value {
+    let repo = repo(WIDGET);
+    repo.write("crds/widgets.yaml", &CRD.replace("self.metadata.name != 'forbidden'", &Value::from(rule).to_string()));
+    validate(&repo, &[CRDS]).1["notEvaluated"].clone()
+}
+
+#[test]
+fn a_rule_that_would_take_too_long_is_not_evaluated() {
+    let forty = format!("[{}]", ["1"; 40].join(","));
+    let nested = |depth: usize, call: &str| {
+        let open = format!("{forty}.{call}(x, ").repeat(depth);
+        format!("{open}true{}", ")".repeat(depth))
+    };
+    let grown = format!("'aaaaaaaaaa'{} != ''", ".replace('a', 'aaaaaaaaaa')".repeat(40));
+    let lists = format!("{forty}.map(x, {forty}.map(y, {forty}.map(z, {forty}.map(w, {forty})))).size() > 0");
+    for rule in [&nested(7, "all"), &nested(7, "exists"), &format!("{}.size() > 0", nested(6, "map")), &grown, &lists] {
+        assert_eq!(not_evaluated(rule), json!({"example.com/v1 Widget": [rule]}));
+    }
+    for rule in [
+        &nested(2, "all"),
+        "self.spec.hosts.all(a, self.spec.hosts.exists_one(b, a.size() == b.size()))",
+        "'aaa'.replace('a', 'bb') == 'bbbbbb'",
+    ] {
+        assert_eq!(not_evaluated(rule), json!({}), "{rule}");
+    }
+}
+
+#[test]
+fn rules_are_not_evaluated_where_no_thread_starts() {
+    let repo = repo(&WIDGET.replace("replicas: 3", "replicas: 1"));
+    let kustomize = repo.path().join("kustomize.sh");
+    let script = format!("#!/bin/sh\nulimit -S -v unlimited\nexec '{}' \"$@\"\n", built("KUSTOMIZE_CLI", "kustomize").display());
+    repo.write("kustomize.sh", &script);
+    std::fs::set_permissions(&kustomize, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Less than the stack of one thread.
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -S -v 240000 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_flux-inferadb")])
+        .args(["validate", "--clusters=clusters", "--output=json", CRDS])
+        .current_dir(repo.path())
+        .env("KUSTOMIZE", &kustomize)
+        .env("FLUX_INFERADB_CACHE", repo.cache())
+        .output()
+        .unwrap();
+    let out: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let rules = out["notEvaluated"]["example.com/v1 Widget"].as_array().unwrap_or_else(|| panic!("{out:#}"));
+    assert_eq!(rules.len(), 9, "{rules:#?}");
+}
+
+#[test]
+fn all_values_are_listed_where_another_stands() {
+    let repo = repo(&WIDGET.replace("mode: Timed", "mode: Other"));
+    let with = |values: &str| {
+        repo.write("crds/widgets.yaml", &CRD.replace("[Plain, Timed]", values));
+        found(&repo, &[CRDS])
+    };
+    let said = |message: &str| [("schema".to_owned(), 9, format!("`spec.mode`: value is not one of {message}"))];
+    assert_eq!(with("[A, B, C, D]"), said(r#""A", "B", "C" or "D""#));
+    let many = r#""A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L" or 1 more"#;
+    assert_eq!(with("[A, B, C, D, E, F, G, H, I, J, K, L, M]"), said(many));
+}
+
+#[test]
+fn a_kind_leads_to_no_other_folder() {
+    let repo = repo(&WIDGET.replace("kind: Widget", "kind: ../secret/widget"));
+    repo.write("schemas/secret/widget_v1.json", "no schema");
+    let schemas = "--schema-location=schemas/x/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json";
+    repo.write("schemas/x/y", "");
+    let (_, out) = validate(&repo, &[schemas]);
+    assert!(out["withoutSchema"]["example.com/v1 ../secret/widget"] == 1, "{out:#}");
 }

@@ -224,3 +224,298 @@ fn generated_objects_are_judged_as_an_api_server_judges_them() {
     assert!(rules.len() > 60, "only {} rules were broken", rules.len());
     assert!(unknown.is_empty(), "{unknown:?}");
 }
+
+/// Values by format. What is near them is made from these.
+const FORMATS: [(&str, &[&str]); 24] = [
+    ("bsonobjectid", &["507f1f77bcf86cd799439011"]),
+    ("byte", &["YQ==", "YWI=", "YWJj", "YQ", "YR==", "YQ=\n=", "-_-_", ""]),
+    (
+        "cidr",
+        &[
+            "10.0.0.0/8",
+            "010.0.0.0/08",
+            "::/0",
+            "::1/129",
+            "10.0.0.0/+8",
+            "::ffff:1.2.3.4/96",
+            "::ffff:01.2.3.4/96",
+            "1.2.3.4/33",
+        ],
+    ),
+    ("creditcard", &["4111-1111-1111-1111", "378282246310005", "5555555555554444"]),
+    ("date", &["2024-02-29", "2024-02-30", "2024-2-3", "0000-01-01", "1900-02-29"]),
+    (
+        "date-time",
+        &[
+            "2024-01-01T00:00:00Z",
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00.Z",
+            "2024-01-01T00:00:00.5+25:99",
+            "2024-01-01t23:59:60z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:00ZZZ",
+            "2024-01-01T00:00:00-----",
+            "2024-01-01T00:00:00x5Z",
+            "2024-01-01T00:00:00ZT",
+        ],
+    ),
+    ("datetime", &["2024-01-01T00:00:00Z", "2024-01-01T00:00:00"]),
+    (
+        "duration",
+        &[
+            "1h",
+            "-1h",
+            "3 days",
+            "1.5h",
+            "1h 30m",
+            "0",
+            "1w",
+            "1y",
+            "",
+            "++1h",
+            "1h30",
+            "1.h",
+            ".5h",
+            "1\u{b5}s",
+            "1\u{3bc}s",
+            "1 fortnight",
+            "1us3",
+            "..h",
+            "9999999999999h",
+            "99999999999999999999h",
+            "99999999999999999999.h",
+            "1e3s",
+            "2562047h",
+            "9223372036.9s",
+            "2 WEEKS",
+            "x 5 minutes y",
+        ],
+    ),
+    ("email", &["a@example.com", "a.b+c@x", "a..b@c", "a@b@c", "@b", "a@", "A <a@b.c>", "a@b."]),
+    ("hexcolor", &["#fff", "a0B1c2"]),
+    ("hostname", &["example.com", "a", "a-b.example.com", "1a.org", "-a.com", "a_b.com", "\u{e9}.com", "a.b.c.d.ef", "x.1"]),
+    ("ipv4", &["1.2.3.4", "01.2.3.4", "::ffff:1.2.3.4", "1.2.3", "0000001.2.3.4", "256.1.1.1"]),
+    ("ipv6", &["::1", "::ffff:1.2.3.4", "::ffff:01.2.3.4", "fe80::1%eth0", "1.2.3.4", "1::2::3", "1:2:3:4:5:6:7:8"]),
+    ("isbn", &["0-321-75104-3", "978-0321751041", "080442957X"]),
+    ("isbn10", &["0321751043", "080442957X"]),
+    ("isbn13", &["978-0321751041"]),
+    (
+        "mac",
+        &[
+            "01:23:45:67:89:ab",
+            "01-23-45-67-89-ab-cd-ef",
+            "0123.4567.89ab",
+            "01:23:45:67:89:ab:cd:ef:00:01:23:45:67:89:ab:cd:ef:00:01:23",
+        ],
+    ),
+    ("password", &["anything"]),
+    ("rgbcolor", &["rgb(0,100,255)", "rgb( 1 , 2 , 256 )"]),
+    ("ssn", &["078-05-1120", "078 05 1120", "078051120"]),
+    (
+        "uri",
+        &[
+            "https://example.com/x?y#z",
+            "/abs/path",
+            "./rel",
+            "mailto:a@b",
+            "http://user:pass@host:80/%20",
+            "http://a b/",
+            "http://h:8x/",
+            "1http://x",
+            "http://[::1]:80/",
+            "*",
+            "a:b",
+            "//x/y",
+            "http://h%41/",
+            "/%zz",
+            "http://u^@h/",
+            ":x",
+            "foo",
+        ],
+    ),
+    ("uuid", &["123e4567-e89b-12d3-a456-426614174000", "123E4567e89b12d3a456426614174000"]),
+    ("uuid4", &["f47ac10b-58cc-4372-a567-0e02b2c3d479"]),
+    ("k8s-short-name", &["A_b"]),
+];
+
+/// Values by pattern.
+const PATTERNS: [(&str, &[&str]); 25] = [
+    ("^[[:alpha:]]+$", &["abc", "a1", "[:a"]),
+    ("^[[:^space:]x]+$", &["abc", "a b"]),
+    (r"^\pL+$", &["\u{e9}", "1"]),
+    (r"^[\p{Greek}\P{L}]+$", &["\u{3b1}1", "a"]),
+    (r"^[\w-]+$", &["\u{e9}", "a-b"]),
+    (r"^\S+$", &["a\u{a0}b", "a b", "a\u{b}b"]),
+    (r"^[^\s]+$", &["a\u{a0}b", "a b", "a\u{b}b"]),
+    ("^a.b$", &["a\nb", "a\u{e9}b"]),
+    ("^(?i)abc$", &["ABC", "abd"]),
+    (r"^(?i)\w$", &["\u{212a}", "k"]),
+    ("^a$", &["a\n", "a"]),
+    ("^(?P<n>a)(?<m>b)$", &["ab", "a"]),
+    ("^[^/]+$", &["a\nb", "a/b"]),
+    ("^[a-z&&b]$", &["b", "c", "&"]),
+    ("^[a--b]$", &["-", "a"]),
+    (r"\bé\b", &["\u{e9}", "a\u{e9}a"]),
+    (r"^\x{41}\x42\103$", &["ABC"]),
+    ("^a{1,100}$", &["a", "b"]),
+    ("^a{,2}$", &["a", "a{,2}"]),
+    (r"^[\d--5]$", &["5", "-"]),
+    (r"^\d{4}$", &["\u{663}\u{663}\u{663}\u{663}", "1234"]),
+    ("^[[a]b]$", &["[b]", "a"]),
+    ("^[]a]+$", &["]a", "b"]),
+    (r"^\Qa.b\E+$", &["a.b", "axb", "a.bb"]),
+    (r"^(\D|\W)\B?$", &["1", "a", "\u{e9}"]),
+];
+
+/// Rules that hold or not for a text, in an object of its own each.
+const RULES: [(&str, &[&str]); 24] = [
+    (r"self.matches(r'^\w+$')", &["a", "\u{e9}"]),
+    (r"self.matches(r'^\S+$')", &["a", "a\u{a0}b"]),
+    (r"self.matches(r'\b\d')", &["\u{663}", "1", "\u{e9}1"]),
+    ("self.matches('^[[:alpha:]]+$')", &["abc", "1"]),
+    (r"self.matches(r'\Q.\E')", &[".", "a"]),
+    ("string(double(self)) == self", &["1e+21", "1", "0.1", "1e+06", "1234567", "100000", "0.0001", "1e-05", "-0", "NaN", "1.5"]),
+    (
+        "timestamp(self) != timestamp('2000-01-01T00:00:00Z')",
+        &[
+            "2024-01-01 00:00:00Z",
+            "2024-01-01T00:00:60Z",
+            "2024-01-01T00:00:00Z",
+            "2024-01-01t00:00:00z",
+            "2024-01-01T00:00:00.5+01:00",
+            "2024-01-01T00:00:00,5Z",
+            "2024-01-01T00:00:00+24:00",
+        ],
+    ),
+    ("uint(self) == 1u", &["1", "+1", "01", "-1", "2"]),
+    ("int(self) == 1", &["1", "+1", "01", " 1", "2"]),
+    ("duration(self) == duration('1h')", &["1h", "+1h", "60m", "1.0h", "1d", ".5h"]),
+    ("double(self) > 1.0", &["2", "inf", "Infinity", "1_0", "0x10", "1e999", "nan", "+2", ".5"]),
+    ("bool(self)", &["true", "T", "yes", "False"]),
+    ("self.split('') == ['a']", &["a", "", "ab"]),
+    ("self.split(',', 1) == ['a,b']", &["a,b"]),
+    ("self.substring(1).size() > 0", &["ab", "a", ""]),
+    ("self.lowerAscii() == 'k'", &["K", "\u{212a}", "k"]),
+    ("self.trim() == 'a'", &[" a", "\u{a0}a", "a\u{200b}", "\u{85}a"]),
+    ("self.replace('a', 'b', -1) == 'b'", &["a", "aa"]),
+    ("self.indexOf('') == 0 && self.lastIndexOf('a') == 0", &["a", "ba", ""]),
+    ("isIP(self)", &["1.2.3.4", "01.2.3.4", "::1", "::ffff:1.2.3.4", "127.1"]),
+    ("self.charAt(1) == ''", &["a", "ab", ""]),
+    ("string(bytes(self)) == self", &["a", "\u{e9}"]),
+    ("string(duration(self)) == '3600s'", &["1h", "2h"]),
+    (
+        "string(timestamp(self)) == '2024-01-01T00:00:00Z'",
+        &["2024-01-01T00:00:00Z", "2024-01-01T01:00:00+01:00", "2024-01-01T00:00:00.50Z"],
+    ),
+];
+
+/// A value, and values near it.
+fn near(value: &str, dice: &mut Dice) -> BTreeSet<String> {
+    const ODD: [char; 22] = [
+        'a', 'Z', '0', '9', '.', ':', '-', '_', '+', '/', '%', '=', ' ', '@', '[', '(', ',', 'T', '\n', '\u{e9}', '\u{a0}',
+        '\u{663}',
+    ];
+    let mut all = BTreeSet::from([value.to_owned()]);
+    for _ in 0..NEAR {
+        let mut letters: Vec<char> = value.chars().collect();
+        for _ in 0..=dice.below(2) {
+            let at = dice.below(letters.len() + 1);
+            match dice.below(3) {
+                0 if at < letters.len() => _ = letters.remove(at),
+                1 if at < letters.len() => letters[at] = ODD[dice.below(ODD.len())],
+                _ => letters.insert(at, ODD[dice.below(ODD.len())]),
+            }
+        }
+        all.insert(letters.into_iter().collect());
+    }
+    all
+}
+
+const NEAR: usize = 12;
+
+#[test]
+fn formats_patterns_and_functions_are_those_of_an_api_server() {
+    let Some(program) = std::env::var_os("CRD_ORACLE_CLI").map(PathBuf::from) else {
+        println!("skipped: comparison with an API server: CRD_ORACLE_CLI is not set, which `make unit` does");
+        return;
+    };
+    let seed = std::env::var("SEED").map_or(1, |seed| seed.parse().unwrap());
+    let mut dice = Dice::new(seed);
+    let mut properties = serde_json::Map::new();
+    let (mut objects, mut fields) = (Vec::new(), Vec::new());
+    let formats = FORMATS.map(|(given, values)| (json!({"type": "string", "format": given}), format!("format: {given}"), values));
+    let patterns =
+        PATTERNS.map(|(given, values)| (json!({"type": "string", "pattern": given}), format!("pattern: {given}"), values));
+    let words: Vec<(Value, String, BTreeSet<String>)> = formats
+        .into_iter()
+        .chain(patterns)
+        .map(|(schema, word, values)| (schema, word, values.iter().flat_map(|value| near(value, &mut dice)).collect()))
+        .collect();
+    // A rule of its own for each value, so that it is known of each whether it was evaluated.
+    let asked: Vec<(&str, String)> = RULES
+        .iter()
+        .flat_map(|(given, values)| values.iter().map(move |value| (given, value)))
+        .flat_map(|(given, value)| near(value, &mut dice).into_iter().map(|value| (*given, value)).collect::<Vec<_>>())
+        .collect();
+    let rules = asked.into_iter().enumerate().map(|(number, (given, value))| {
+        let given = format!("({given}) || self == 'w{number}'");
+        let rule = json!([{"rule": given, "message": "no"}]);
+        (json!({"type": "string", "x-kubernetes-validations": rule}), given, BTreeSet::from([value]))
+    });
+    for (schema, word, values) in words.into_iter().chain(rules) {
+        let field = format!("f{}", properties.len());
+        properties.insert(field.clone(), schema);
+        for value in values {
+            objects.push(json!({
+                "apiVersion": "example.com/v1", "kind": "Widget", "spec": {&field: value},
+                "metadata": {"name": format!("w{}", objects.len()), "namespace": "default"},
+            }));
+            fields.push((word.clone(), value));
+        }
+    }
+    let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": properties}}});
+    let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "versions": [version],
+                 "names": {"kind": "Widget", "plural": "widgets", "singular": "widget", "listKind": "WidgetList"}},
+    });
+    let answers = oracle(&program, json!({"crd": definition, "objects": objects}).to_string() + "\n");
+    assert_eq!(answers[0]["error"], Value::Null);
+    let repo = Repo::new(&[]);
+    let kustomization = json!({
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "metadata": {"name": "all", "namespace": "flux-system"},
+        "spec": {"path": "./all", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
+    });
+    repo.write("clusters/one/all.yaml", &kustomization.to_string());
+    repo.write("crds/widgets.json", &definition.to_string());
+    repo.write("all/all.yaml", &objects.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n"));
+    let ran = repo.run(&["validate", "--clusters=clusters", "--crd-location=crds", "--output=json"]);
+    let ours: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.err));
+    let refused: BTreeSet<&str> = ours["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|finding| ["schema", "crd-rule", "build"].contains(&finding["rule"].as_str().unwrap()))
+        .map(|finding| finding["object"].as_str().unwrap().rsplit('/').next().unwrap())
+        .collect();
+    let unknown: BTreeSet<&str> = ours["notEvaluated"]["example.com/v1 Widget"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|word| word.as_str().unwrap())
+        .collect();
+    let (mut wrong, mut same) = (Vec::new(), [0, 0]);
+    for (number, ((word, value), verdict)) in fields.iter().zip(answers[0]["objects"].as_array().unwrap()).enumerate() {
+        let here = refused.contains(format!("w{number}").as_str());
+        let there = ["schema", "rules"].iter().any(|key| verdict[key].as_array().is_some_and(|faults| !faults.is_empty()));
+        if here == there {
+            same[usize::from(here)] += 1;
+        } else if here || !unknown.contains(word.as_str()) {
+            wrong.push(format!("{word}, {value:?}: here {here}, there {there}"));
+        }
+    }
+    println!("{} values are taken, {} refused by both (seed {seed}); not evaluated: {}", same[0], same[1], unknown.len());
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(same[0] > 300 && same[1] > 600, "too few of one to say much");
+}

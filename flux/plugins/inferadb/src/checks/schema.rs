@@ -2,11 +2,12 @@
 //! API server has.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::{Gatherer, objects, policies};
@@ -44,7 +45,7 @@ impl Schemas {
 
     fn of(&self, object: &Object) -> Result<Option<Rc<Validator>>> {
         for location in &self.locations {
-            let path = PathBuf::from(filled(location, object));
+            let Some(path) = filled(location, object).map(PathBuf::from) else { continue };
             if let Some(known) = self.read.borrow().get(&path) {
                 match known {
                     Some(validator) => return Ok(Some(Rc::clone(validator))),
@@ -61,8 +62,9 @@ impl Schemas {
     }
 }
 
-/// A location with what it asks for, as kubeconform fills it; the group of the core kinds is `core`.
-fn filled(location: &str, object: &Object) -> String {
+/// A location with what it asks for, as kubeconform fills it; the group of the core kinds is `core`. Nothing where that would
+/// lead to another folder: a group and a kind are parts of a path.
+fn filled(location: &str, object: &Object) -> Option<String> {
     let (group, version) = object.api_version().rsplit_once('/').unwrap_or(("core", object.api_version()));
     let kind = object.kind().to_ascii_lowercase();
     let suffix = match object.group().split('.').next().unwrap_or_default() {
@@ -76,8 +78,11 @@ fn filled(location: &str, object: &Object) -> String {
         ("KindSuffix", &suffix),
         ("StrictSuffix", "-strict"),
     ];
-    values.into_iter().fold(location.to_owned(), |text, (name, value)| {
-        text.replace(&format!("{{{{.{name}}}}}"), value).replace(&format!("{{{{ .{name} }}}}"), value)
+    let is_part = |value: &str| !value.contains(['/', '\\', '\0']) && !value.contains("..");
+    values.iter().all(|(_, value)| is_part(value)).then(|| {
+        values.into_iter().fold(location.to_owned(), |text, (name, value)| {
+            text.replace(&format!("{{{{.{name}}}}}"), value).replace(&format!("{{{{ .{name} }}}}"), value)
+        })
     })
 }
 
@@ -173,22 +178,27 @@ fn ask(gatherer: &mut Gatherer<'_>, asked: &[Asked<'_>]) {
         for (path, says) in judged.broken {
             gatherer.add("crd-rule", one.at, &path, format!("{}: {says}", field(&path)));
         }
-        let object = one.at.2;
-        let kind = format!("{} {}", object.api_version(), object.kind());
-        for rule in judged.unknown {
-            if gatherer.context.require_schemas {
-                let message = format!("a rule of its CustomResourceDefinition is not understood here: {rule}");
-                gatherer.add("schema-missing", one.at, &[], message);
-            }
-            gatherer.not_evaluated.entry(kind.clone()).or_default().insert(rule);
+        not_evaluated(gatherer, one.at, judged.unknown);
+    }
+}
+
+/// Counts what could not be asked of an object: that it has no finding does not say that it is right.
+fn not_evaluated(gatherer: &mut Gatherer<'_>, at: At<'_>, unknown: BTreeSet<String>) {
+    let kind = format!("{} {}", at.2.api_version(), at.2.kind());
+    for rule in unknown {
+        if gatherer.context.require_schemas {
+            let message = format!("a rule of its CustomResourceDefinition is not understood here: {rule}");
+            gatherer.add("schema-missing", at, &[], message);
         }
+        gatherer.not_evaluated.entry(kind.clone()).or_default().insert(rule);
     }
 }
 
 /// Whether an object fits the schema of its definition.
 fn fits(gatherer: &mut Gatherer<'_>, at: At<'_>, version: &Version, filled: &Value) -> bool {
     let repeated = crd::repeated(&version.schema, filled);
-    let fits = report(gatherer, at, &version.shape, filled) && repeated.is_empty();
+    let fits = report(gatherer, at, &version.shape.validator, filled) && repeated.is_empty();
+    not_evaluated(gatherer, at, version.shape.take_unknown());
     for (path, keys) in repeated {
         gatherer.add("schema", at, &path, format!("{}: an item before it has the same `{keys}`", field(&path)));
     }
@@ -225,7 +235,7 @@ fn report(gatherer: &mut Gatherer<'_>, at: At<'_>, validator: &Validator, value:
     let mut wrong: Vec<(String, String)> = validator
         .iter_errors(value)
         // Values may be secret: what is wrong is said without them.
-        .map(|error| (error.instance_path().to_string(), error.masked().to_string()))
+        .map(|error| (error.instance_path().to_string(), said(&error)))
         // Said for all kinds.
         .filter(|(path, _)| !METADATA.iter().any(|known| path.starts_with(&format!("/metadata/{known}"))))
         .collect();
@@ -235,6 +245,25 @@ fn report(gatherer: &mut Gatherer<'_>, at: At<'_>, validator: &Validator, value:
         gatherer.add("schema", at, &path, format!("{}: {message}", field(&path)));
     }
     wrong.is_empty()
+}
+
+/// Values that are listed where another stands; the library lists three.
+const LISTED: usize = 12;
+
+/// What is wrong, without the value.
+fn said(error: &ValidationError<'_>) -> String {
+    if let ValidationErrorKind::Enum { options } = error.kind()
+        && let Some(options) = options.as_array()
+        && options.len() > 3
+    {
+        let mut listed: Vec<String> = options.iter().take(LISTED).map(Value::to_string).collect();
+        if let Some(more) = options.len().checked_sub(LISTED).filter(|more| *more > 0) {
+            listed.push(format!("{more} more"));
+        }
+        let last = listed.pop().unwrap_or_default();
+        return format!("value is not one of {} or {last}", listed.join(", "));
+    }
+    error.masked().to_string()
 }
 
 /// A place in an object, as people write it.

@@ -6,6 +6,8 @@ use cel::common::ast::Expr;
 use cel::common::types::{CelBool, CelString};
 use cel::{Context, Env, ExecutionError, IdedExpr, Program, Value, extensions};
 
+use super::{exact, re2};
+
 /// Longer rules, and those with more brackets within each other, are not read: the parser takes stack for each.
 const LONGEST: usize = 4096;
 const DEEPEST: usize = 48;
@@ -103,6 +105,9 @@ impl Engine {
         let mut env = Env::stdlib();
         extensions::strings(&mut env).ok()?;
         cel::add_overload!(env, fn is_ip: (CelString) -> CelBool, name = "isIP").ok()?;
+        cel::add_overload!(env, fn matches: (CelString, CelString) -> Result<CelBool>).ok()?;
+        cel::add_member_overload!(env, fn matches: (CelString, CelString) -> Result<CelBool>).ok()?;
+        exact::declare(&mut env).ok()?;
         let [duration, timestamp, none] =
             ["duration(self)", "timestamp(self)", "optional.none()"].map(|text| env.compile(text).ok());
         Some(Engine { env: Arc::new(env), duration, timestamp, none })
@@ -125,7 +130,7 @@ impl Engine {
             return None;
         }
         let program = self.env.compile(text).ok()?;
-        let known = program.references().functions().iter().all(|name| KNOWN.contains(name));
+        let known = program.references().functions().iter().all(|name| KNOWN.contains(name) || exact::LOOKS.contains(name));
         known.then_some(program)
     }
 
@@ -174,6 +179,11 @@ fn is_ip(text: &CelString<'_>) -> CelBool {
     let address = text.inner().parse::<std::net::IpAddr>();
     let mapped = |address: &std::net::IpAddr| matches!(address, std::net::IpAddr::V6(six) if six.to_ipv4_mapped().is_some());
     CelBool::from(address.is_ok_and(|address| !mapped(&address)))
+}
+
+fn matches(text: &CelString<'_>, pattern: &CelString<'_>) -> Result<CelBool, ExecutionError> {
+    let matches = re2::matches(pattern.inner(), text.inner());
+    matches.map(CelBool::from).ok_or_else(|| ExecutionError::function_error("matches", "not understood"))
 }
 
 /// Calls for each part of an expression.
@@ -242,7 +252,8 @@ mod tests {
             ("9223372036854775807 + self.number > 0", Outcome::Failed("integer overflow".to_owned())),
             ("[1][self.number] == 1", Outcome::Failed("index out of bounds".to_owned())),
             ("'aé€'.size() == 3 && 'aé€'.substring(1) == 'é€'", Outcome::Holds),
-            (r"'a\u00e9'.matches(r'^a\w$') || 'b'.matches('b')", Outcome::Holds),
+            (r"!'a\u00e9'.matches(r'^a\w$') && 'ab'.matches(r'^a\w$') && matches('a', '[[:alpha:]]')", Outcome::Holds),
+            (r"!'\u0663'.matches(r'\d') && !'\u00a0'.matches(r'\s') && !'\u00e9'.matches(r'\b')", Outcome::Holds),
             ("duration('1h30m') > duration('90s') && duration('1.5h') == duration('90m')", Outcome::Holds),
             (
                 "isIP('1.2.3.4') && isIP('::1') && !isIP('::ffff:1.2.3.4') && !isIP('1.2.3') && !isIP('fe80::1%eth0')",
@@ -253,6 +264,15 @@ mod tests {
             ("[1, 2].sum() == 3", Outcome::Unknown),
             ("[1].all(i, v, v == 1)", Outcome::Unknown),
             ("'a'.matches('(')", Outcome::Unknown),
+            (
+                "string(1.5) == '1.5' && string(self.number) == '3' && string(timestamp(0)) == '1970-01-01T00:00:00Z'",
+                Outcome::Holds,
+            ),
+            ("uint('01') == 1u && uint(self.number) == 3u", Outcome::Holds),
+            ("string(1e21) == '1e+21'", Outcome::Unknown),
+            ("timestamp('2024-01-01 00:00:00Z') == timestamp(0)", Outcome::Unknown),
+            ("timestamp('2024-01-01T00:00:60Z') == timestamp(0)", Outcome::Unknown),
+            ("uint('+1') == 1u", Outcome::Unknown),
         ];
         let engine = Engine::new().unwrap();
         for (text, expected) in cases {

@@ -2,27 +2,31 @@
 //! after defaults were filled in, and the rules in CEL.
 
 mod bind;
+mod cost;
 mod defaults;
 mod engine;
+mod exact;
 mod find;
 mod formats;
 mod lists;
+mod re2;
 mod rules;
 mod schema;
 mod shape;
+mod uri;
 
-use jsonschema::Validator;
 use serde_json::Value;
 
 pub(crate) use find::{Crds, Found};
 pub(crate) use lists::repeated;
 pub(crate) use rules::judge;
 pub(crate) use schema::Schema;
+use shape::Shape;
 
 /// A version of a CustomResourceDefinition.
 pub(crate) struct Version {
     pub(crate) schema: Schema,
-    pub(crate) shape: Validator,
+    pub(crate) shape: Shape,
 }
 
 impl Version {
@@ -32,7 +36,7 @@ impl Version {
         if !schema.is_object() {
             return Err("it has no `openAPIV3Schema`".to_owned());
         }
-        let shape = shape::validator(schema, raw["subresources"]["status"].is_object())?;
+        let shape = shape::shape(schema, raw["subresources"]["status"].is_object())?;
         Ok(Version { schema: Schema::read(schema), shape })
     }
 

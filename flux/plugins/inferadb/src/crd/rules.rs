@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use cel::common::ast::Expr;
 use cel::{Context, Program, Value};
 use serde_json::Value as Json;
 
 use super::bind::bind;
+use super::cost::{self, Size};
 use super::engine::{Engine, Outcome, STACK, ask, each_part};
 use super::schema::{List, Rule, Schema};
 use crate::place::Step;
@@ -21,6 +23,18 @@ pub(crate) struct Judged {
     pub(crate) unknown: BTreeSet<String>,
 }
 
+impl Judged {
+    /// Where nothing could be asked: no rule was evaluated, and none holds.
+    fn unasked(schema: &Schema) -> Self {
+        let mut judged = Judged::default();
+        schema.each_rule(&mut |rule| _ = judged.unknown.insert(rule.text.trim().to_owned()));
+        judged
+    }
+}
+
+/// Threads take much address space for their stacks.
+const THREADS: usize = 4;
+
 /// Asks each object, with its defaults filled in, the rules of its schema. Answers come in order.
 pub(crate) fn judge(asked: &[(&Schema, &Json)]) -> Vec<Judged> {
     // Objects of one schema are asked together, so that a rule is read once.
@@ -30,49 +44,53 @@ pub(crate) fn judge(asked: &[(&Schema, &Json)]) -> Vec<Judged> {
             groups.entry(std::ptr::from_ref(*schema).addr()).or_default().push(position);
         }
     }
-    let mut answers: Vec<Judged> = asked.iter().map(|_| Judged::default()).collect();
     let groups: Vec<Vec<usize>> = groups.into_values().collect();
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(groups.len());
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(groups.len()).min(THREADS);
+    let (next, left) = (AtomicUsize::new(0), AtomicU64::new(cost::MOST_OF_ALL));
+    let mut answers: Vec<Option<Judged>> = asked.iter().map(|_| None).collect();
     std::thread::scope(|scope| {
-        let mut running = Vec::new();
-        for first in 0..threads {
-            let groups = &groups;
-            let job = move || {
-                let engine = Engine::new();
-                let mut judged = Vec::new();
-                for group in groups.iter().skip(first).step_by(threads) {
-                    let mut judge = engine.as_ref().map(Judge::new);
-                    for &position in group {
-                        let (schema, object) = asked[position];
-                        judged.push((position, judge.as_mut().map(|judge| judge.object(schema, object))));
+        let job = || {
+            let engine = Engine::new();
+            let mut judged = Vec::new();
+            // The threads that did start share the work.
+            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let Some(engine) = &engine else { continue };
+                let mut judge = Judge::new(engine, &left);
+                for &position in group {
+                    if let Some((schema, object)) = asked.get(position) {
+                        judged.push((position, judge.object(schema, object)));
                     }
                 }
-                judged
-            };
-            running.push(std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, job));
-        }
+            }
+            judged
+        };
+        let start = |_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, job);
+        let running: Vec<_> = (0..threads).map(start).collect();
         for thread in running {
-            let judged = thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_default();
-            for (position, one) in judged {
-                if let (Some(place), Some(one)) = (answers.get_mut(position), one) {
-                    *place = one;
+            for (position, one) in thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_default() {
+                if let Some(place) = answers.get_mut(position) {
+                    *place = Some(one);
                 }
             }
         }
     });
-    answers
+    // A thread that did not start, or ended early, has no answers.
+    let answered = answers.into_iter().zip(asked);
+    answered.map(|(answer, (schema, _))| answer.unwrap_or_else(|| Judged::unasked(schema))).collect()
 }
 
 struct Judge<'s> {
     engine: &'s Engine,
+    /// The steps that all rules of this run still have.
+    left: &'s AtomicU64,
     read: HashMap<usize, Option<Rc<Program>>>,
     texts: HashMap<&'s str, Option<Rc<Program>>>,
     judged: Judged,
 }
 
 impl<'s> Judge<'s> {
-    fn new(engine: &'s Engine) -> Self {
-        Judge { engine, read: HashMap::new(), texts: HashMap::new(), judged: Judged::default() }
+    fn new(engine: &'s Engine, left: &'s AtomicU64) -> Self {
+        Judge { engine, left, read: HashMap::new(), texts: HashMap::new(), judged: Judged::default() }
     }
 
     fn object(&mut self, schema: &'s Schema, object: &Json) -> Judged {
@@ -119,13 +137,14 @@ impl<'s> Judge<'s> {
         if let Some(none) = self.engine.none() {
             context.add_variable_from_value("oldSelf", none);
         }
+        let size = Size::of(value);
         for rule in &schema.rules {
             let program = self.program(schema, rule);
             let before = program.as_ref().is_some_and(|program| program.references().has_variable("oldSelf"));
             let outcome = match program {
                 // It speaks of a change, and nothing was there before.
                 Some(_) if before && !rule.optional_old_self => Outcome::Holds,
-                Some(program) if is_bound => ask(&program, &context),
+                Some(program) if is_bound && self.affords(&program, size) => ask(&program, &context),
                 _ => Outcome::Unknown,
             };
             let says = match outcome {
@@ -134,7 +153,7 @@ impl<'s> Judge<'s> {
                     self.judged.unknown.insert(rule.text.trim().to_owned());
                     continue;
                 }
-                Outcome::Broken => self.says(rule, &context),
+                Outcome::Broken => self.says(rule, &context, size),
                 Outcome::Failed(why) => format!("{why} evaluating rule: {}", rule.says()),
             };
             let mut place = path.to_vec();
@@ -143,9 +162,17 @@ impl<'s> Judge<'s> {
         }
     }
 
+    /// Whether there is time to ask it: what it takes at most is taken from what is left.
+    fn affords(&self, program: &Program, size: Size) -> bool {
+        let steps = cost::bound(program.expression(), size);
+        let take = |left: u64| left.checked_sub(steps);
+        steps <= cost::MOST && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
     /// The rule's own words, computed where they are; those that cannot be are the fixed ones.
-    fn says(&self, rule: &Rule, context: &Context<'_, '_>) -> String {
+    fn says(&self, rule: &Rule, context: &Context<'_, '_>, size: Size) -> String {
         let computed = rule.message_expression.as_deref().and_then(|text| self.engine.read(text));
+        let computed = computed.filter(|program| self.affords(program, size));
         match computed.and_then(|program| program.execute(context).ok()) {
             Some(Value::String(says)) if !says.trim().is_empty() && !says.contains('\n') => says.trim().to_owned(),
             _ => rule.says(),

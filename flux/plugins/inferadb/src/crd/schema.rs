@@ -118,6 +118,13 @@ impl Schema {
         self.ruled = !self.rules.is_empty() || below.into_iter().any(|one| one.ruled);
     }
 
+    /// Calls for each rule, at every level.
+    pub(super) fn each_rule(&self, call: &mut impl FnMut(&Rule)) {
+        self.rules.iter().for_each(&mut *call);
+        let below = self.properties.values().chain(self.items.as_deref()).chain(self.values.as_deref());
+        below.for_each(|one| one.each_rule(call));
+    }
+
     /// The schema of a field, or of a key.
     pub(super) fn field(&self, name: &str) -> Option<&Schema> {
         self.properties.get(name).or(self.values.as_deref())

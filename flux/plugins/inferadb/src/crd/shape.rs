@@ -1,15 +1,17 @@
 //! A structural schema as a JSON schema: what is not said is not allowed, as strict validation of fields has it.
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::{Draft, Keyword, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
-use super::formats;
+use super::{formats, re2};
 
 /// Words that mean the same in both.
-const SAME: [&str; 12] = [
+const SAME: [&str; 11] = [
     "required",
     "enum",
-    "pattern",
     "minLength",
     "maxLength",
     "minItems",
@@ -21,14 +23,74 @@ const SAME: [&str; 12] = [
     "maximum",
 ];
 
-/// The validator of a version's `openAPIV3Schema`, or why there is none.
-pub(super) fn validator(raw: &Value, has_status: bool) -> Result<Validator, String> {
-    let schema = root(raw, has_status);
-    let mut options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
-    for (name, check) in formats::KNOWN {
-        options = options.with_format(name, check);
+/// Words of texts, which mean here what they mean to Go.
+const PATTERN: &str = "x-inferadb-pattern";
+const FORMAT: &str = "x-inferadb-format";
+
+/// What an object is held to.
+pub(crate) struct Shape {
+    pub(crate) validator: Validator,
+    unknown: Unknown,
+}
+
+/// Patterns and formats that were met and are beyond this program.
+type Unknown = Arc<Mutex<BTreeSet<String>>>;
+
+impl Shape {
+    /// What was met since this was last asked, and could not be told.
+    pub(crate) fn take_unknown(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.unknown.lock().unwrap_or_else(PoisonError::into_inner))
     }
-    options.with_pattern_options(PatternOptions::regex()).build(&schema).map_err(|error| error.to_string())
+}
+
+/// A pattern or a format.
+struct Text {
+    word: &'static str,
+    given: String,
+    unknown: Unknown,
+}
+
+impl Text {
+    fn fits(&self, value: &Value) -> bool {
+        let Some(text) = value.as_str() else { return true };
+        let fits = if self.word == PATTERN { re2::matches(&self.given, text) } else { formats::fits(&self.given, text) };
+        fits.unwrap_or_else(|| {
+            let what = if self.word == PATTERN { "pattern" } else { "format" };
+            self.unknown.lock().unwrap_or_else(PoisonError::into_inner).insert(format!("{what}: {}", self.given));
+            true
+        })
+    }
+}
+
+impl<'i> Keyword<'i> for Text {
+    fn validate(&self, value: &'i Value) -> Result<(), ValidationError<'i>> {
+        if self.fits(value) {
+            return Ok(());
+        }
+        let given = json!(self.given);
+        let what = if self.word == PATTERN { format!("value does not match {given}") } else { format!("value is not a {given}") };
+        Err(ValidationError::custom(what))
+    }
+
+    fn is_valid(&self, value: &'i Value) -> bool {
+        self.fits(value)
+    }
+}
+
+/// What a version's `openAPIV3Schema` holds objects to, or why there is nothing.
+pub(super) fn shape(raw: &Value, has_status: bool) -> Result<Shape, String> {
+    let schema = root(raw, has_status);
+    let unknown = Unknown::default();
+    let mut options = jsonschema::options().with_draft(Draft::Draft202012);
+    for word in [PATTERN, FORMAT] {
+        let unknown = Arc::clone(&unknown);
+        options = options.with_keyword(word, move |_, given, _| {
+            let given = given.as_str().unwrap_or_default().to_owned();
+            Ok(Box::new(Text { word, given, unknown: Arc::clone(&unknown) }))
+        });
+    }
+    let validator = options.build(&schema).map_err(|error| error.to_string())?;
+    Ok(Shape { validator, unknown })
 }
 
 /// The schema of a whole object. A status that the schema leaves out is dropped by an API server, not refused.
@@ -134,18 +196,21 @@ fn kind(raw: &Value, out: &mut Map<String, Value>) {
     if raw["x-kubernetes-list-type"] == "set" {
         out.insert("uniqueItems".to_owned(), Value::Bool(true));
     }
-    match raw["format"].as_str() {
-        Some("int32") => {
+    match (raw["type"].as_str(), raw["format"].as_str()) {
+        (Some("integer"), Some("int32")) => {
             let mut bound = |key: &str, value: i32| {
                 out.entry(key).or_insert_with(|| json!(value));
             };
             bound("minimum", i32::MIN);
             bound("maximum", i32::MAX);
         }
-        Some(format) if formats::KNOWN.iter().any(|(name, _)| *name == format) => {
-            out.insert("format".to_owned(), json!(format));
+        (None | Some("string"), Some(format)) => {
+            out.insert(FORMAT.to_owned(), json!(format));
         }
         _ => {}
+    }
+    if let Some(pattern) = raw["pattern"].as_str().filter(|pattern| !pattern.is_empty()) {
+        out.insert(PATTERN.to_owned(), json!(pattern));
     }
 }
 

@@ -24,7 +24,7 @@ impl Dice {
         self.state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11
     }
 
-    fn below(&mut self, most: usize) -> usize {
+    pub(crate) fn below(&mut self, most: usize) -> usize {
         usize::try_from(self.next() % most.max(1) as u64).unwrap()
     }
 
