@@ -142,6 +142,13 @@ impl Pattern {
 
 /// One part of a pattern against one name: `*`, `?`, `[a-z]`, `\` for the character behind it.
 fn glob(pattern: &str, name: &str) -> bool {
+    let is_plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
+    if is_plain(pattern) {
+        return pattern == name;
+    }
+    if let Some(end) = pattern.strip_prefix('*').filter(|end| is_plain(end)) {
+        return name.ends_with(end);
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     glob_chars(&pattern, &name)

@@ -1,6 +1,6 @@
 //! The files of a source, as the artifact of source-controller holds them: from a checkout, or from a commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +22,17 @@ enum Content {
     Memory(Vec<u8>),
 }
 
+impl Content {
+    /// No artifact holds links or devices, and git lists what was deleted. Asked when a file is: a repository has many more
+    /// than are rendered.
+    fn is_there(&self) -> bool {
+        match self {
+            Content::Disk(file) => file.symlink_metadata().is_ok_and(|meta| meta.is_file()),
+            Content::Memory(_) => true,
+        }
+    }
+}
+
 impl Tree {
     /// The files below a folder of this machine: those that git tracks or would, or all where it is no repository.
     pub(crate) fn from_folder(root: &Path) -> Result<Self> {
@@ -30,18 +41,9 @@ impl Tree {
             Some(paths) => paths,
             None => walk(root)?,
         };
-        // No artifact holds links or devices, and git lists what was deleted. To read a folder takes less than to ask for each of
-        // its files.
-        let mut folders: HashMap<String, HashSet<String>> = HashMap::new();
         for path in paths {
-            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            if !folders.contains_key(parent) {
-                folders.insert(parent.to_owned(), regular_files(&root.join(parent)));
-            }
-            if folders.get(parent).is_some_and(|names| names.contains(name)) {
-                let file = root.join(&path);
-                tree.add(path, Content::Disk(file));
-            }
+            let file = root.join(&path);
+            tree.add(path, Content::Disk(file));
         }
         Ok(tree)
     }
@@ -127,6 +129,7 @@ impl Tree {
         // A folder's own file is read before those of the folders below it.
         let mut files: Vec<&str> =
             self.files.keys().map(String::as_str).filter(|path| path.rsplit('/').next() == Some(".sourceignore")).collect();
+        files.retain(|path| self.has_file(path));
         files.sort_by_key(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder).split('/').collect::<Vec<_>>());
         for path in files {
             rules.add(&self.text(path)?, path.rsplit_once('/').map_or("", |(folder, _)| folder));
@@ -143,11 +146,14 @@ impl Tree {
     }
 
     pub(crate) fn has_file(&self, path: &str) -> bool {
-        self.files.contains_key(path)
+        self.files.get(path).is_some_and(Content::is_there)
     }
 
     pub(crate) fn has_folder(&self, path: &str) -> bool {
-        path.is_empty() || self.folders.contains(path)
+        let prefix = format!("{path}/");
+        let mut below = self.files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix)).peekable();
+        path.is_empty()
+            || (self.folders.contains(path) && (below.peek().is_none() || below.any(|(_, content)| content.is_there())))
     }
 
     /// All paths below a folder, in the order of a walk: by name within each folder.
@@ -156,8 +162,9 @@ impl Tree {
         let mut paths: Vec<&str> = self
             .files
             .range(prefix.clone()..)
+            .take_while(|(path, _)| path.starts_with(&prefix))
+            .filter(|(_, content)| content.is_there())
             .map(|(path, _)| path.as_str())
-            .take_while(|path| path.starts_with(&prefix))
             .collect();
         paths.sort_by(|one, other| one.split('/').cmp(other.split('/')));
         paths
@@ -268,13 +275,6 @@ fn tracked(root: &Path) -> Result<Option<Vec<String>>> {
         Err(Error::Program { .. }) if !root.ancestors().any(|folder| folder.join(".git").exists()) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// The names of a folder's files, without links and devices; none where it is not there.
-fn regular_files(folder: &Path) -> HashSet<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    files.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 fn walk(root: &Path) -> Result<Vec<String>> {

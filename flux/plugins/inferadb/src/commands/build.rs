@@ -1,6 +1,7 @@
 //! `build`: what Flux would apply.
 
 use std::fmt::Write as _;
+use std::mem::ManuallyDrop;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -38,9 +39,10 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let renderer = options.shared.renderer(&repository)?;
     let tree = Tree::from_folder(&repository)?;
     let releaser = options.releases.releaser(&options.shared, &repository, When::Auto, false)?;
-    let clusters = options.shared.build(&tree, &options.names, &renderer, releaser.as_ref())?;
+    // Not put back piece by piece: the process ends.
+    let clusters = ManuallyDrop::new(options.shared.build(&tree, &options.names, &renderer, releaser.as_ref())?);
     let mut failed = 0;
-    for cluster in &clusters {
+    for cluster in clusters.iter() {
         for producer in cluster.producers().filter(|producer| !producer.is_left_out()) {
             if let Some(failure) = producer.failure() {
                 failed += 1;

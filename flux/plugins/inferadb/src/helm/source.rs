@@ -41,6 +41,9 @@ pub(crate) fn named(cluster: &Cluster, release: &Object) -> std::result::Result<
             let spec = &source.0["spec"];
             let name = spec["url"].as_str().unwrap_or_default().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
             let reference = |field: &str| spec["ref"][field].as_str().filter(|text| !text.is_empty());
+            if name.is_empty() {
+                return Err(format!("OCIRepository {} has no `url`, so its chart has no name", source.name()));
+            }
             // A range goes before a tag, and a digest before both: a tag beside it says what it is of.
             match (reference("digest"), reference("semver"), reference("tag")) {
                 (None, Some(range), _) => Err(format!(

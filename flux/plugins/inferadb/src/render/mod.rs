@@ -6,6 +6,7 @@ mod closure;
 mod explain;
 mod fields;
 mod generate;
+mod kept;
 mod kustomize;
 
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ use crate::tree::{Tree, join_secure};
 use crate::yaml;
 
 /// Changes when the same input would be rendered otherwise.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// What `kustomize build` gave.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl Renderer {
 
     fn build_now(&self, key: &str, folder: &str, closure: &Closure) -> Result<Vec<Document>> {
         if let Some(kept) = self.cache.get(key)
-            && let Ok(documents) = documents(&kept)
+            && let Some(documents) = kept::read(&kept)
         {
             return Ok(documents);
         }
@@ -119,7 +120,7 @@ impl Renderer {
         }
         let printed = self.slots.run(|| self.kustomize.build(scratch.path(), folder))?;
         let documents = documents(&printed)?;
-        self.cache.put(key, &printed);
+        self.cache.put(key, &kept::write(&documents, printed));
         Ok(documents)
     }
 
