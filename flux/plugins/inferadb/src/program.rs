@@ -18,8 +18,9 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits { time: Duration::from_mins(5), bytes: 64 << 20 };
-/// How often to look for the end of a program that says nothing more.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often to look for the end of a program that says nothing more: often at first, as most end at once.
+const FIRST_LOOK: Duration = Duration::from_micros(50);
+const LAST_LOOK: Duration = Duration::from_millis(5);
 
 /// Held for reading, and briefly, by all that starts a program or writes into a scratch folder: a signal takes it for good.
 static GATE: RwLock<()> = RwLock::new(());
@@ -159,6 +160,7 @@ fn collect(
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
         }
     }
+    let mut look = FIRST_LOOK;
     loop {
         match running().children.get_mut(&id).map(Child::try_wait) {
             Some(Ok(None)) => {}
@@ -168,7 +170,8 @@ fn collect(
         if Instant::now() >= end {
             return Err(late());
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(look);
+        look = (look * 2).min(LAST_LOOK);
     }
 }
 
