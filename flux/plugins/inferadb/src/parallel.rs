@@ -43,9 +43,9 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// Runs a job on each item itself, on all cores.
+/// Runs a job on each item itself, on more threads than there are cores: jobs wait for programs, the sooner the better.
 pub(crate) fn on_each<T: Send>(items: &mut [T], job: impl Fn(&mut T) + Sync) {
-    let threads = cores().min(items.len());
+    let threads = (4 * cores()).min(items.len());
     let left = Mutex::new(items.iter_mut());
     std::thread::scope(|scope| {
         for _ in 0..threads {
