@@ -15,7 +15,7 @@ use crate::places::blame;
 use crate::render::{Cache, Kustomize, Renderer};
 use crate::root;
 use crate::shown::shown_lines;
-use crate::tree::Tree;
+use crate::tree::{self, Tree};
 use crate::variables::Given;
 
 /// Exit codes: nothing to report; something was found; the command could not do what it was asked.
@@ -68,11 +68,10 @@ impl At {
         let here = self.repo.clone().unwrap_or_else(|| PathBuf::from("."));
         let failed = |source| Error::Read { path: here.clone(), source };
         let here = here.canonicalize().map_err(failed)?;
-        // A file where it is a work tree of another checkout, or a submodule.
-        let is_top = |folder: &&Path| folder.join(".git").exists();
-        let top = here.ancestors().find(is_top).filter(|_| self.repo.is_none()).map_or_else(|| here.clone(), Path::to_owned);
+        let around = tree::repository_of(&here).filter(|top| self.repo.is_none() || *top == here);
+        let top = around.unwrap_or(&here).to_owned();
         // Before anything below it is read: it may be a whole disk.
-        if !is_top(&top.as_path()) && !root::parents(self.clusters_told()).iter().any(|folder| top.join(folder).is_dir()) {
+        if around.is_none() && !root::parents(self.clusters_told()).iter().any(|folder| top.join(folder).is_dir()) {
             return Err(Error::Usage(format!(
                 "`{}` is no repository, and has no folder with clusters: go into one, or name it with `--repo`",
                 top.display()

@@ -33,6 +33,14 @@ pub(crate) fn dotted(path: &[Step]) -> String {
     path.iter().map(part).collect::<Vec<_>>().join(".")
 }
 
+/// The value at a path; null where nothing is.
+pub(crate) fn value_at<'v>(value: &'v Value, path: &[Step]) -> &'v Value {
+    path.iter().fold(value, |value, step| match step {
+        Step::Key(key) => &value[key.as_str()],
+        Step::Item(position) => &value[*position],
+    })
+}
+
 /// Calls for each value in an object, with its path.
 pub(crate) fn each_value<'v>(value: &'v Value, path: &mut Vec<Step>, call: &mut impl FnMut(&[Step], &'v Value)) {
     call(path, value);

@@ -215,6 +215,11 @@ pub(crate) fn join_secure(path: &str) -> String {
     parts.join("/")
 }
 
+/// The root of the repository around a folder. Its `.git` is a file in a work tree of another checkout, or a submodule.
+pub(crate) fn repository_of(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|folder| folder.join(".git").exists())
+}
+
 pub(crate) fn git(repository: &Path) -> Command {
     let mut git = Command::new("git");
     git.arg("-C").arg(repository);
@@ -272,7 +277,7 @@ fn tracked(root: &Path) -> Result<Option<Vec<String>>> {
         }
         Err(Error::Command { message, .. }) if message.contains("not a git repository") => Ok(None),
         // Without git, all files of a repository would count, those too that it leaves out.
-        Err(Error::Program { .. }) if !root.ancestors().any(|folder| folder.join(".git").exists()) => Ok(None),
+        Err(Error::Program { .. }) if repository_of(root).is_none() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -7,16 +7,7 @@ mod support;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{Ran, Repo, helm, kustomization, object};
-
-const ROOT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata: {name: apps, namespace: flux-system}
-spec:
-  path: ./apps
-  prune: true
-  sourceRef: {kind: GitRepository, name: flux-system}
-";
+use support::{APPS as ROOT, Ran, Repo, helm, kustomization, object, release};
 
 const CHART: &str = "apiVersion: v2\nname: web\nversion: 1.2.3\n";
 
@@ -61,22 +52,6 @@ spec:
   names: {kind: Thing, plural: things}
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
 ";
-
-/// A release of a chart in the repository.
-fn release(more: &str) -> String {
-    format!(
-        "apiVersion: helm.toolkit.fluxcd.io/v2
-kind: HelmRelease
-metadata: {{name: web, namespace: team}}
-spec:
-  interval: 1h
-  chart:
-    spec:
-      chart: ./charts/web
-      sourceRef: {{kind: GitRepository, name: flux-system, namespace: flux-system}}
-{more}"
-    )
-}
 
 fn repo(more: &str) -> Repo {
     Repo::new(&[

@@ -11,33 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{Ran, Repo, helm, kustomization};
-
-const ROOT: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1
-kind: Kustomization
-metadata: {name: apps, namespace: flux-system}
-spec:
-  path: ./apps
-  prune: true
-  sourceRef: {kind: GitRepository, name: flux-system}
-";
+use support::{APPS as ROOT, Ran, Repo, helm, kustomization, release};
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n";
-
-fn release(more: &str) -> String {
-    format!(
-        "apiVersion: helm.toolkit.fluxcd.io/v2
-kind: HelmRelease
-metadata: {{name: web, namespace: team}}
-spec:
-  interval: 1h
-  chart:
-    spec:
-      chart: ./charts/web
-      sourceRef: {{kind: GitRepository, name: flux-system, namespace: flux-system}}
-{more}"
-    )
-}
 
 fn repo(more: &str, template: &str) -> Repo {
     Repo::new(&[

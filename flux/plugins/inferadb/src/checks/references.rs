@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Gatherer, Known, objects};
 use crate::fleet::Cluster;
 use crate::object::Object;
-use crate::place::{Step, each_value, steps};
+use crate::place::{Step, each_value, steps, value_at};
 
 /// What an object names.
 struct Reference {
@@ -116,10 +116,7 @@ struct Finder<'o> {
 
 impl Finder<'_> {
     fn at(&self, path: &str) -> &Value {
-        steps(path).iter().fold(&self.object.0, |value, step| match step {
-            Step::Key(key) => &value[key.as_str()],
-            Step::Item(position) => &value[*position],
-        })
+        value_at(&self.object.0, &steps(path))
     }
 
     fn push(&mut self, rule: &'static str, (group, kind): (&str, &str), namespace: &str, name: &Value, path: Vec<Step>) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Gatherer, objects};
-use crate::place::{Step, each_value};
+use crate::place::{Step, each_value, value_at};
 use crate::variables;
 
 pub(super) fn check(gatherer: &mut Gatherer<'_>) {
@@ -49,11 +49,7 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
                 }
                 let mut shown: Vec<Vec<Step>> = Vec::new();
                 each_value(&object.0, &mut Vec::new(), &mut |path, value| {
-                    let other = path.iter().fold(shadow, |value, step| match step {
-                        Step::Key(key) => &value[key.as_str()],
-                        Step::Item(position) => &value[*position],
-                    });
-                    if !value.is_object() && !value.is_array() && value != other {
+                    if !value.is_object() && !value.is_array() && value != value_at(shadow, path) {
                         shown.push(path.to_vec());
                     }
                 });

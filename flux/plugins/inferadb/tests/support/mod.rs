@@ -140,3 +140,29 @@ pub(crate) fn helm() -> Option<String> {
     }
     Some(path.canonicalize().unwrap().display().to_string())
 }
+
+/// A Kustomization of `./apps`.
+pub(crate) const APPS: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec:
+  path: ./apps
+  prune: true
+  sourceRef: {kind: GitRepository, name: flux-system}
+";
+
+/// A release of a chart in the repository.
+pub(crate) fn release(more: &str) -> String {
+    format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {{name: web, namespace: team}}
+spec:
+  interval: 1h
+  chart:
+    spec:
+      chart: ./charts/web
+      sourceRef: {{kind: GitRepository, name: flux-system, namespace: flux-system}}
+{more}"
+    )
+}
