@@ -133,6 +133,18 @@ impl Shared {
         renderer: &Renderer,
         releaser: Option<&Releaser>,
     ) -> Result<Vec<Cluster>> {
+        Ok(self.build_then(tree, names, renderer, releaser, |_| ())?.0)
+    }
+
+    /// The same, with what is made of each cluster while others are still built, before its releases are rendered.
+    pub(crate) fn build_then<R: Send>(
+        &self,
+        tree: &Tree,
+        names: &[String],
+        renderer: &Renderer,
+        releaser: Option<&Releaser>,
+        then: impl Fn(&Cluster) -> R + Sync,
+    ) -> Result<(Vec<Cluster>, Vec<R>)> {
         let given = self.given()?;
         let mut sources = BTreeMap::new();
         for source in &self.source {
@@ -143,12 +155,12 @@ impl Shared {
         }
         let clusters = self.clusters_told();
         let input = Input { tree, clusters, names, given: &given, sources: &sources, renderer };
-        let mut clusters = fleet::build(&input)?;
+        let (mut clusters, results): (Vec<_>, Vec<_>) = fleet::build(&input, then)?.into_iter().unzip();
         if let Some(releaser) = releaser {
             releaser.render(&mut clusters, &input);
         }
         blame(tree, &mut clusters);
-        Ok(clusters)
+        Ok((clusters, results))
     }
 }
 

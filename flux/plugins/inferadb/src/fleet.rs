@@ -2,7 +2,9 @@
 //! root on, so that a parent may patch, substitute or make its children.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -12,9 +14,9 @@ use crate::parallel::{in_parallel, on_each};
 use crate::place::Place;
 use crate::post_build;
 use crate::progress::Progress;
-use crate::render::{Rendered, Renderer};
+use crate::render::{Rendered, Renderer, Started};
 use crate::root::{self, Root};
-use crate::sources::{Artifacts, Sources};
+use crate::sources::{Artifact, Artifacts, Sources};
 use crate::tree::{Tree, join_secure};
 use crate::variables::{self, Given, Missing, Pool};
 
@@ -169,8 +171,8 @@ pub(crate) fn source_of(object: &Object) -> String {
     format!("{}/{namespace}/{}", text("kind"), text("name"))
 }
 
-/// Builds all clusters asked for.
-pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
+/// Builds all clusters asked for, and does something with each as soon as it is built.
+pub(crate) fn build<R: Send>(input: &Input<'_>, then: impl Fn(&Cluster) -> R + Sync) -> Result<Vec<(Cluster, R)>> {
     let known = root::clusters(input.tree, input.clusters)?;
     // By name, or by folder, as a shell completes it.
     let names =
@@ -182,16 +184,23 @@ pub(crate) fn build(input: &Input<'_>) -> Result<Vec<Cluster>> {
         }
     }
     let is_asked = |cluster: &(String, String)| input.names.is_empty() || input.names.iter().any(|asked| names(asked, cluster));
-    let asked = known.into_iter().filter(is_asked);
-    let artifacts = Artifacts::default();
+    let asked: Vec<_> = known.into_iter().filter(is_asked).collect();
+    // Not put back piece by piece: it lasts as long as the command.
+    let artifacts = ManuallyDrop::new(Artifacts::default());
     let progress = Progress::new("Kustomizations");
-    let mut states = Vec::new();
-    for (name, folder) in asked {
-        states.push(State::start(name, &folder, input));
-    }
+    let states = in_parallel(&asked, |(name, folder)| State::start(name.clone(), folder, input, &artifacts));
+    // Kustomize takes the longest: the sooner it starts the better.
+    let mut states: Vec<(usize, State)> = states.into_iter().enumerate().collect();
+    states.sort_by_key(|(_, state)| !state.waits());
     // Each cluster on its own: while one waits for kustomize, others go on.
-    on_each(&mut states, |state| state.build(input, &artifacts, &progress));
-    Ok(states.into_iter().map(State::done).collect())
+    let mut built = on_each(states, |(position, mut state)| {
+        state.build(input, &artifacts, &progress);
+        let cluster = state.done();
+        let result = input.renderer.beside(|| then(&cluster));
+        (position, cluster, result)
+    });
+    built.sort_by_key(|(position, ..)| *position);
+    Ok(built.into_iter().map(|(_, cluster, result)| (cluster, result)).collect())
 }
 
 enum Step {
@@ -207,16 +216,50 @@ struct Node {
     files: Vec<String>,
 }
 
+/// A Kustomization on its way through kustomize.
+struct Render {
+    artifact: Arc<Artifact>,
+    /// Under which its artifact keeps it.
+    key: String,
+    begun: Begun,
+}
+
+enum Begun {
+    /// Another cluster's is the same.
+    Before(Rendered),
+    Now(Started),
+}
+
+impl Render {
+    /// Whether kustomize must run for it.
+    fn waits(&self) -> bool {
+        matches!(&self.begun, Begun::Now(started) if !started.is_kept())
+    }
+
+    fn end(self, with: &Renderer) -> Result<Rendered> {
+        let started = match self.begun {
+            Begun::Before(rendered) => return Ok(rendered),
+            Begun::Now(started) => started,
+        };
+        let rendered = with.finish(&self.artifact.tree, started)?;
+        self.artifact.keep(self.key, &rendered);
+        Ok(rendered)
+    }
+}
+
 struct State {
     name: String,
     root: Root,
     nodes: Vec<Node>,
+    /// Those that are rendered next.
+    begun: Vec<(usize, Result<Render>)>,
     pool: Pool,
     sources: Sources,
 }
 
 impl State {
-    fn start(name: String, folder: &str, input: &Input<'_>) -> Self {
+    /// Finds the root, and begins with it.
+    fn start(name: String, folder: &str, input: &Input<'_>, artifacts: &Artifacts) -> Self {
         let root = root::find(input.tree, folder);
         let patched = root.error(folder).map_or_else(|| patched_root(&root, input), Err);
         let (object, step) = match patched {
@@ -230,46 +273,69 @@ impl State {
             pool.add(object, None);
         }
         let nodes = vec![Node { object, parent: None, step, files: Vec::new() }];
-        State { name, root, nodes, pool, sources }
+        let mut state = State { name, root, nodes, begun: Vec::new(), pool, sources };
+        state.begin_all(input, artifacts);
+        state
+    }
+
+    /// Whether kustomize must run for what is begun.
+    fn waits(&self) -> bool {
+        self.begun.iter().any(|(_, render)| render.as_ref().is_ok_and(Render::waits))
     }
 
     /// Renders and finishes what is found, until nothing more comes of it.
     fn build(&mut self, input: &Input<'_>, artifacts: &Artifacts, progress: &Progress) {
-        loop {
-            let found: Vec<usize> = self.unrendered().collect();
-            if found.is_empty() {
-                return;
-            }
-            progress.expect(found.len());
-            let rendered = in_parallel(&found, |position| {
-                let rendered = self.render(*position, input, artifacts);
+        while !self.begun.is_empty() {
+            let begun = std::mem::take(&mut self.begun);
+            progress.expect(begun.len());
+            let end = |(position, render): (usize, Result<Render>)| {
+                let rendered = render.and_then(|render| render.end(input.renderer));
                 progress.step();
-                rendered
-            });
-            for (position, rendered) in found.into_iter().zip(rendered) {
+                (position, rendered)
+            };
+            // What is kept is there at once; what waits for a program does so in a thread of its own.
+            let (waiting, kept): (Vec<_>, Vec<_>) =
+                begun.into_iter().partition(|(_, render)| render.as_ref().is_ok_and(Render::waits));
+            let rendered = on_each(waiting, end).into_iter().chain(kept.into_iter().map(end));
+            for (position, rendered) in rendered {
+                let rendered = self.placed(position, input, rendered);
                 self.nodes[position].step = Step::Rendered(rendered);
             }
-            self.finish_what_can_be(input.given);
+            input.renderer.beside(|| self.finish_what_can_be(input.given));
+            input.renderer.beside(|| self.begin_all(input, artifacts));
         }
+    }
+
+    fn begin_all(&mut self, input: &Input<'_>, artifacts: &Artifacts) {
+        self.begun = self.unrendered().map(|position| (position, self.begin(position, input, artifacts))).collect();
     }
 
     fn unrendered(&self) -> impl Iterator<Item = usize> {
         self.nodes.iter().enumerate().filter(|(_, node)| matches!(node.step, Step::Found)).map(|(position, _)| position)
     }
 
-    fn render(&self, position: usize, input: &Input<'_>, artifacts: &Artifacts) -> Result<Rendered> {
-        let node = &self.nodes[position];
-        let source = source_of(&node.object);
-        let tree = self.sources.tree(&source, input.tree, input.sources, artifacts)?;
-        let elsewhere = input.sources.get(&source).map(|folder| folder.display().to_string());
+    fn begin(&self, position: usize, input: &Input<'_>, artifacts: &Artifacts) -> Result<Render> {
+        let object = &self.nodes[position].object;
+        let source = source_of(object);
+        let artifact = self.sources.artifact(&source, input.tree, input.sources, artifacts)?;
+        let spec = &object.0["spec"];
+        let key = spec.to_string();
+        let begun = match artifact.rendered(&key) {
+            Some(rendered) => Begun::Before(rendered),
+            None => Begun::Now(input.renderer.start(&artifact.tree, &source, spec)?),
+        };
+        Ok(Render { artifact, key, begun })
+    }
+
+    /// Says of files where they are in the repository. Those of other folders are not the repository's.
+    fn placed(&self, position: usize, input: &Input<'_>, rendered: Result<Rendered>) -> Result<Rendered> {
+        let elsewhere = input.sources.get(&source_of(&self.nodes[position].object)).map(|folder| folder.display().to_string());
         let above = elsewhere.as_deref().unwrap_or(&self.root.artifact);
-        let rendered = input.renderer.render(&tree, &source, &node.object.0["spec"]);
         let mut rendered = rendered.map_err(|error| error.below(above))?;
-        // Files of other folders are not the repository's.
         if elsewhere.is_some() {
             rendered.files.clear();
-        } else if !self.root.artifact.is_empty() {
-            rendered.files.iter_mut().for_each(|file| *file = format!("{}/{file}", self.root.artifact));
+        } else if !above.is_empty() {
+            rendered.files.iter_mut().for_each(|file| *file = format!("{above}/{file}"));
         }
         Ok(rendered)
     }
@@ -392,8 +458,8 @@ fn patched_root(start: &Root, input: &Input<'_>) -> Result<Object> {
     }
     let sync = Tree::from_memory([("sync.yaml".to_owned(), crate::yaml::emit(&root.0).into_bytes())]);
     let rendered = input.renderer.render(&sync, "the FluxInstance", &json!({"patches": patches}))?;
-    let root_after = rendered.documents.iter().map(|document| Object(document.value.clone())).find(Object::is_flux_kustomization);
-    Ok(root_after.unwrap_or_else(|| root.clone()))
+    let root_after = rendered.documents.iter().map(|document| &document.object).find(|object| object.is_flux_kustomization());
+    Ok(root_after.unwrap_or(root).clone())
 }
 
 /// Whether a patch without a target is for this object.

@@ -15,6 +15,7 @@ mod fleet;
 mod graph;
 mod helm;
 mod ignore;
+mod listing;
 mod object;
 mod parallel;
 mod place;

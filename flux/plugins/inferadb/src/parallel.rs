@@ -1,6 +1,7 @@
 //! Work on all cores.
 
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::{JoinHandle, Scope};
 
 /// Asked once: the answer takes reading the limits of control groups.
 fn cores() -> usize {
@@ -43,48 +44,98 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// Runs a job on each item itself, on more threads than there are cores: jobs wait for programs, the sooner the better.
-pub(crate) fn on_each<T: Send>(items: &mut [T], job: impl Fn(&mut T) + Sync) {
-    let threads = (4 * cores()).min(items.len());
-    let left = Mutex::new(items.iter_mut());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
-                    let Some(item) = next else { break };
-                    job(item);
-                }
-            });
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Does what nobody waits for, in order; all of it is done where this is dropped.
+#[derive(Default)]
+pub(crate) struct Behind(OnceLock<(mpsc::Sender<Job>, JoinHandle<()>)>);
+
+impl Behind {
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        let (sender, _) = self.0.get_or_init(|| {
+            let (sender, jobs) = mpsc::channel::<Job>();
+            (sender, std::thread::spawn(move || jobs.into_iter().for_each(|job| job())))
+        });
+        if let Err(mpsc::SendError(job)) = sender.send(Box::new(job)) {
+            job();
         }
-    });
+    }
+}
+
+impl Drop for Behind {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.0.take() {
+            drop(sender);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs a job on each item, on more threads than there are cores, and gives the results in order: jobs wait for programs, the
+/// sooner the better.
+pub(crate) fn on_each<T: Send, R: Send>(items: Vec<T>, job: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let threads = (4 * cores()).min(items.len());
+    run(threads, items.into_iter(), job)
 }
 
 /// Runs a job for each item on as many threads as there are cores, and gives the results in order.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    if let [item] = items {
-        return vec![job(item)];
+    run(cores().min(items.len()), items.iter(), job)
+}
+
+/// Runs jobs on so many threads, and gives their results in the order of the items.
+fn run<T, R: Send>(threads: usize, items: impl Iterator<Item = T> + Send, job: impl Fn(T) -> R + Sync) -> Vec<R> {
+    if threads < 2 {
+        return items.map(job).collect();
     }
-    let next = Mutex::new(0);
-    let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(items.len()));
-    let threads = cores().min(items.len());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let position = {
-                        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                        *next += 1;
-                        *next - 1
-                    };
-                    let Some(item) = items.get(position) else { break };
-                    let result = job(item);
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push((position, result));
-                }
-            });
+    let left = Mutex::new(items.enumerate());
+    let results: Mutex<Vec<(usize, R)>> = Mutex::default();
+    let work = || {
+        loop {
+            let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((position, item)) = next else { break };
+            let result = job(item);
+            results.lock().unwrap_or_else(PoisonError::into_inner).push((position, result));
         }
-    });
+    };
+    std::thread::scope(|scope| start(scope, threads, &work));
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(position, _)| *position);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Starts a job on so many threads, this one among them. Each starts the next, as that takes a while.
+fn start<'scope>(scope: &'scope Scope<'scope, '_>, threads: usize, job: &'scope (impl Fn() + Sync)) {
+    if threads > 1 {
+        scope.spawn(move || start(scope, threads - 1, job));
+    }
+    job();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let items: Vec<usize> = (0..1000).collect();
+        let expected: Vec<usize> = items.iter().map(|item| item * 2).collect();
+        assert_eq!(in_parallel(&items, |item| item * 2), expected);
+        assert_eq!(on_each(items, |item| item * 2), expected);
+        assert!(on_each(Vec::new(), |item: usize| item).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_done_in_the_end_and_in_order() {
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let behind = Behind::default();
+        for number in 0..100 {
+            let done = Arc::clone(&done);
+            behind.run(move || done.lock().unwrap_or_else(PoisonError::into_inner).push(number));
+        }
+        drop(behind);
+        assert_eq!(*done.lock().unwrap_or_else(PoisonError::into_inner), (0..100).collect::<Vec<_>>());
+    }
 }

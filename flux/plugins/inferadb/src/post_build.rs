@@ -30,30 +30,33 @@ pub(crate) struct Made {
 
 /// Makes the objects of a Kustomization from what kustomize gave.
 pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce() -> Result<Variables>) -> Result<Made> {
-    let mut objects: Vec<Object> = rendered.documents.iter().map(|document| Object(document.value.clone())).collect();
+    let documents = &rendered.documents;
+    // What became of a document; nothing as long as it is as kustomize gave it.
+    let mut changed: Vec<Option<Object>> = vec![None; documents.len()];
     // Gathered once, and only where an object asks: without one, a missing ConfigMap is no error.
     let mut gather = Some(variables);
     let mut gathered = Variables::new();
     let mut reads = BTreeSet::new();
-    let mut shadows: Vec<Option<Value>> = vec![None; objects.len()];
-    for position in 0..objects.len() {
-        let object = &objects[position];
+    let mut shadows: Vec<Option<Value>> = vec![None; documents.len()];
+    for (position, document) in documents.iter().enumerate() {
+        let object = &document.object;
         if object.name().is_empty() || object.kind().is_empty() || object.api_version().is_empty() {
-            return Err(Error::NotAnObject(rendered.documents[position].text.lines().take(3).collect::<Vec<_>>().join(" ")));
+            return Err(Error::NotAnObject(document.text.lines().take(3).collect::<Vec<_>>().join(" ")));
         }
-        let mut text: Option<String> = None;
+        let mut decrypted: Option<String> = None;
         if decrypts(spec, object) {
-            let plain = &mut objects[position].0;
-            let before = plain.clone();
-            sops::object(plain);
+            let mut plain = object.0.clone();
+            sops::object(&mut plain);
             if plain["kind"] == "Secret" && plain["data"].as_object().is_some_and(serde_json::Map::is_empty) {
-                remove(plain, "data");
+                remove(&mut plain, "data");
             }
-            if *plain != before {
-                text = Some(yaml::emit(plain));
+            if plain != object.0 {
+                decrypted = Some(yaml::emit(&plain));
+                changed[position] = Some(Object(plain));
             }
         }
-        if spec["postBuild"].is_null() || is_exempt(&objects[position]) {
+        let object = changed[position].as_ref().unwrap_or(object);
+        if spec["postBuild"].is_null() || is_exempt(object) {
             continue;
         }
         if let Some(gather) = gather.take() {
@@ -62,21 +65,24 @@ pub(crate) fn objects(rendered: &Rendered, spec: &Value, variables: impl FnOnce(
         if !substitutes(spec, &gathered) {
             continue;
         }
-        let text = text.as_ref().unwrap_or(&rendered.documents[position].text);
-        let id = objects[position].id();
+        let text = decrypted.as_ref().unwrap_or(&document.text);
+        let id = object.id();
+        let value = substitute(&id, text, &object.0, &gathered)?;
         if text.contains('$') {
-            reads.extend(envsubst::names(text));
+            let names = envsubst::names(text);
+            if names.iter().any(|name| gathered.get(name).is_some_and(|variable| variable.secret)) {
+                shadows[position] = Some(shadow(&id, text, &value, &gathered));
+            }
+            reads.extend(names);
         }
-        let value = substitute(&id, text, &objects[position].0, &gathered)?;
-        if text.contains('$') && gathered.values().any(|variable| variable.secret) {
-            shadows[position] = Some(shadow(&id, text, &value, &gathered));
-        }
-        objects[position] = Object(value);
-        let new = &objects[position];
-        if objects.iter().filter(|other| is_same(new, other)).count() > 1 {
+        changed[position] = Some(Object(value));
+        let now = |at: usize| changed[at].as_ref().unwrap_or(&documents[at].object);
+        if (0..documents.len()).any(|other| other != position && is_same(now(position), now(other))) {
             return Err(Error::Twice { object: Box::new(id) });
         }
     }
+    let objects = changed.into_iter().zip(documents.iter());
+    let objects = objects.map(|(changed, document)| changed.unwrap_or_else(|| document.object.clone())).collect();
     let (objects, shadows) = finish(objects, shadows, spec)?;
     Ok(Made { objects, shadows, reads })
 }
@@ -140,6 +146,8 @@ fn substitute(id: &Id, text: &str, value: &Value, variables: &Variables) -> Resu
 /// The controller reads the substituted object back as JSON, where each number is a float.
 fn through_floats(value: &mut Value) {
     match value {
+        // What a float holds as it is.
+        Value::Number(number) if number.as_i64().is_some_and(|integer| integer.unsigned_abs() <= 1 << 53) => {}
         Value::Number(number) => {
             if let Some(float) = number.as_f64().and_then(yaml::from_float) {
                 *number = float;

@@ -8,24 +8,45 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::object::Object;
+use crate::render::Rendered;
 use crate::root::Root;
 use crate::tree::Tree;
 
+/// The files of a source, and what was rendered of them so far, by spec: clusters share most of theirs.
+pub(crate) struct Artifact {
+    pub(crate) tree: Tree,
+    rendered: Mutex<HashMap<String, Rendered>>,
+}
+
+impl Artifact {
+    fn new(tree: Tree) -> Self {
+        Artifact { tree, rendered: Mutex::default() }
+    }
+
+    pub(crate) fn rendered(&self, spec: &str) -> Option<Rendered> {
+        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).get(spec).cloned()
+    }
+
+    pub(crate) fn keep(&self, spec: String, rendered: &Rendered) {
+        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).insert(spec, rendered.clone());
+    }
+}
+
 /// The artifacts made so far, by folder and `spec.ignore`.
 #[derive(Default)]
-pub(crate) struct Artifacts(Mutex<HashMap<ArtifactKey, Arc<Tree>>>);
+pub(crate) struct Artifacts(Mutex<HashMap<ArtifactKey, Arc<Artifact>>>);
 
 type ArtifactKey = (String, Option<String>);
 
 impl Artifacts {
-    fn get(&self, key: ArtifactKey, make: impl FnOnce() -> Result<Tree>) -> Result<Arc<Tree>> {
-        let mut trees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tree) = trees.get(&key) {
-            return Ok(Arc::clone(tree));
+    fn get(&self, key: ArtifactKey, make: impl FnOnce() -> Result<Tree>) -> Result<Arc<Artifact>> {
+        let mut artifacts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(artifact) = artifacts.get(&key) {
+            return Ok(Arc::clone(artifact));
         }
-        let tree = Arc::new(make()?);
-        trees.insert(key, Arc::clone(&tree));
-        Ok(tree)
+        let artifact = Arc::new(Artifact::new(make()?));
+        artifacts.insert(key, Arc::clone(&artifact));
+        Ok(artifact)
     }
 }
 
@@ -56,13 +77,13 @@ impl Sources {
     }
 
     /// The artifact of a source: of this repository, or of the folder that stands for it.
-    pub(crate) fn tree(
+    pub(crate) fn artifact(
         &self,
         source: &str,
         repository: &Tree,
         folders: &BTreeMap<String, PathBuf>,
         artifacts: &Artifacts,
-    ) -> Result<Arc<Tree>> {
+    ) -> Result<Arc<Artifact>> {
         let ignore = self.known.get(source).and_then(|spec| spec["ignore"].as_str()).map(str::to_owned);
         if let Some(folder) = folders.get(source) {
             let key = (folder.display().to_string(), ignore.clone());

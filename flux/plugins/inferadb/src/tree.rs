@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::ignore::Ignore;
@@ -11,9 +12,10 @@ use crate::ignore::Ignore;
 /// Files by path, `/` between the parts, none in front.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
-    files: BTreeMap<String, Content>,
-    /// Folders stay in an artifact where all that they held is left out.
-    folders: BTreeSet<String>,
+    files: Arc<BTreeMap<String, Content>>,
+    folders: Arc<BTreeSet<String>>,
+    /// What an artifact leaves out of them. Asked of each path that is asked for: a repository has many more.
+    ignore: Option<Arc<Ignore>>,
 }
 
 #[derive(Clone, Debug)]
@@ -36,33 +38,45 @@ impl Content {
 impl Tree {
     /// The files below a folder of this machine: those that git tracks or would, or all where it is no repository.
     pub(crate) fn from_folder(root: &Path) -> Result<Self> {
-        let mut tree = Tree::default();
-        let paths = match tracked(root)? {
-            Some(paths) => paths,
+        Tree::listed(root, tracked(root)?.as_deref())
+    }
+
+    /// The files that git has listed, or all where it has not.
+    pub(crate) fn listed(root: &Path, listed: Option<&str>) -> Result<Self> {
+        let paths = match listed {
+            Some(listed) => listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect(),
             None => walk(root)?,
         };
-        for path in paths {
-            let file = root.join(&path);
-            tree.add(path, Content::Disk(file));
-        }
-        Ok(tree)
+        Ok(Tree::on_disk(root, paths))
     }
 
     /// All files below a folder of this machine.
     pub(crate) fn from_untracked(root: &Path) -> Result<Self> {
-        let mut tree = Tree::default();
-        for path in walk(root)? {
-            let file = root.join(&path);
-            if file.is_file() {
-                tree.add(path, Content::Disk(file));
+        let mut paths = walk(root)?;
+        paths.retain(|path| root.join(path).is_file());
+        Ok(Tree::on_disk(root, paths))
+    }
+
+    fn on_disk(root: &Path, paths: Vec<String>) -> Self {
+        let mut folders = BTreeSet::new();
+        let mut last = "";
+        for path in &paths {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if folder != last {
+                add_folder(&mut folders, folder);
+                last = folder;
             }
         }
-        Ok(tree)
+        let files = paths.into_iter().map(|path| (path.clone(), Content::Disk(root.join(path)))).collect();
+        Tree { files: Arc::new(files), folders: Arc::new(folders), ignore: None }
     }
 
     /// Puts other files below a folder, over those that are there.
     pub(crate) fn take(&mut self, other: &Tree, folder: &str) {
-        for (path, content) in &other.files {
+        if self.ignore.is_some() {
+            *self = self.sub("");
+        }
+        for (path, content) in other.files.iter().filter(|(path, _)| !other.leaves_out(path)) {
             let path = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
             self.add(path, content.clone());
         }
@@ -113,18 +127,21 @@ impl Tree {
     }
 
     fn add(&mut self, path: String, content: Content) {
-        let mut folder = path.as_str();
-        while let Some((parent, _)) = folder.rsplit_once('/') {
-            if !self.folders.insert(parent.to_owned()) {
-                break;
-            }
-            folder = parent;
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            add_folder(Arc::make_mut(&mut self.folders), folder);
         }
-        self.files.insert(path, content);
+        Arc::make_mut(&mut self.files).insert(path, content);
+    }
+
+    fn leaves_out(&self, path: &str) -> bool {
+        self.ignore.as_ref().is_some_and(|ignore| ignore.leaves_out(path))
     }
 
     /// What an artifact of these files holds: without those that `.sourceignore` files and `ignore` leave out.
     pub(crate) fn artifact(&self, ignore: Option<&str>) -> Result<Self> {
+        if self.ignore.is_some() {
+            return self.sub("").artifact(ignore);
+        }
         let mut rules = Ignore::default();
         // A folder's own file is read before those of the folders below it.
         let mut files: Vec<&str> =
@@ -135,25 +152,23 @@ impl Tree {
             rules.add(&self.text(path)?, path.rsplit_once('/').map_or("", |(folder, _)| folder));
         }
         rules.add(ignore.unwrap_or_default(), "");
-        let mut artifact = Tree::default();
-        for (path, content) in self.files.iter().filter(|(path, _)| !rules.leaves_out(path)) {
-            artifact.add(path.clone(), content.clone());
-        }
-        // A folder stays, but empty, where a pattern names its files and not itself.
-        let kept = self.folders.iter().filter(|folder| !rules.leaves_out_folder(folder));
-        artifact.folders.extend(kept.cloned());
-        Ok(artifact)
+        Ok(Tree { ignore: Some(Arc::new(rules)), ..self.clone() })
     }
 
     pub(crate) fn has_file(&self, path: &str) -> bool {
-        self.files.get(path).is_some_and(Content::is_there)
+        self.files.get(path).is_some_and(Content::is_there) && !self.leaves_out(path)
     }
 
     pub(crate) fn has_folder(&self, path: &str) -> bool {
         let prefix = format!("{path}/");
-        let mut below = self.files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix)).peekable();
-        path.is_empty()
-            || (self.folders.contains(path) && (below.peek().is_none() || below.any(|(_, content)| content.is_there())))
+        let below = self.files.range(prefix.clone()..).take_while(|(path, _)| path.starts_with(&prefix));
+        let mut below = below.filter(|(path, _)| !self.leaves_out(path)).peekable();
+        if below.peek().is_some() {
+            return below.any(|(_, content)| content.is_there());
+        }
+        // A folder stays, but empty, where a pattern names its files and not itself.
+        let leaves_out = |ignore: &Arc<Ignore>| ignore.leaves_out_folder(path);
+        path.is_empty() || (self.folders.contains(path) && !self.ignore.as_ref().is_some_and(leaves_out))
     }
 
     /// All paths below a folder, in the order of a walk: by name within each folder.
@@ -163,7 +178,7 @@ impl Tree {
             .files
             .range(prefix.clone()..)
             .take_while(|(path, _)| path.starts_with(&prefix))
-            .filter(|(_, content)| content.is_there())
+            .filter(|(path, content)| content.is_there() && !self.leaves_out(path))
             .map(|(path, _)| path.as_str())
             .collect();
         paths.sort_by(|one, other| one.split('/').cmp(other.split('/')));
@@ -172,7 +187,7 @@ impl Tree {
 
     /// A file's bytes.
     pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>> {
-        match self.files.get(path) {
+        match self.files.get(path).filter(|_| !self.leaves_out(path)) {
             Some(Content::Disk(file)) => std::fs::read(file).map_err(|source| Error::Read { path: file.clone(), source }),
             Some(Content::Memory(content)) => Ok(content.clone()),
             None => Err(Error::Read { path: PathBuf::from(path), source: std::io::ErrorKind::NotFound.into() }),
@@ -182,6 +197,14 @@ impl Tree {
     /// A file's text.
     pub(crate) fn text(&self, path: &str) -> Result<String> {
         String::from_utf8(self.bytes(path)?).map_err(|_| Error::Encoding(path.to_owned()))
+    }
+}
+
+/// Adds a folder with those around it.
+fn add_folder(folders: &mut BTreeSet<String>, mut folder: &str) {
+    while !folder.is_empty() && !folders.contains(folder) {
+        folders.insert(folder.to_owned());
+        folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
     }
 }
 
@@ -267,14 +290,11 @@ fn blobs<'h>(repository: &Path, hashes: impl Iterator<Item = &'h str>) -> Result
     Ok(contents)
 }
 
-/// The files that git tracks or would track; nothing outside of a repository.
-fn tracked(root: &Path) -> Result<Option<Vec<String>>> {
+/// The files that git tracks or would track, each with a NUL behind it; nothing outside of a repository.
+pub(crate) fn tracked(root: &Path) -> Result<Option<String>> {
     let listed = output(git(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]));
     match listed {
-        Ok(listed) => {
-            let listed = String::from_utf8_lossy(&listed).into_owned();
-            Ok(Some(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()))
-        }
+        Ok(listed) => Ok(Some(String::from_utf8_lossy(&listed).into_owned())),
         Err(Error::Command { message, .. }) if message.contains("not a git repository") => Ok(None),
         // Without git, all files of a repository would count, those too that it leaves out.
         Err(Error::Program { .. }) if repository_of(root).is_none() => Ok(None),

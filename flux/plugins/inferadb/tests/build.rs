@@ -198,6 +198,41 @@ fn equal_folders_are_rendered_once_for_all_clusters_and_runs() {
 }
 
 #[test]
+fn files_that_came_or_went_since_the_last_build_count() {
+    let repo = Repo::new(&[("clusters/one/all.yaml", &flux("apps", "./apps", "")), ("apps/a.yaml", &config_map("a", "{x: y}"))]);
+    repo.commit();
+    let names = |folder: &str| {
+        let ran = repo.run(&["build", "--output", "json"]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "after {folder}");
+        let built = serde_json::from_str(&ran.out).unwrap();
+        let objects = kustomization(&built, "one", "apps")["objects"].as_array().unwrap().clone();
+        objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("the first build"), ["a"]);
+    repo.write("apps/b.yaml", &config_map("b", "{x: y}"));
+    assert_eq!(names("a new file"), ["a", "b"]);
+    // What git listed before lacks this folder.
+    repo.write("late/c.yaml", &config_map("c", "{x: y}"));
+    repo.write("clusters/one/all.yaml", &flux("apps", "./late", ""));
+    assert_eq!(names("a new folder"), ["c"]);
+    repo.write("late/d.yaml", &config_map("d", "{x: y}"));
+    repo.write(".gitignore", "d.yaml\n");
+    assert_eq!(names("a file that git leaves out"), ["c"]);
+    repo.write(".gitignore", "");
+    assert_eq!(names("the same file, taken in"), ["c", "d"]);
+    repo.remove("late/c.yaml");
+    assert_eq!(names("a file that went"), ["d"]);
+    // No repository any more: all files count.
+    repo.write(".gitignore", "d.yaml\n");
+    std::fs::remove_dir_all(repo.path().join(".git")).unwrap();
+    assert_eq!(
+        repo.run(&["build", "--repo", ".", "--output", "json"]).out,
+        repo.run(&["build", "--no-cache", "--repo", ".", "--output", "json"]).out
+    );
+    assert_eq!(names("git went"), ["d"]);
+}
+
+#[test]
 fn nothing_is_fetched() {
     let repo = Repo::new(&[
         ("clusters/one/all.yaml", &flux("apps", "./apps", "")),

@@ -1,6 +1,5 @@
 //! `build`: what Flux would apply.
 
-use std::fmt::Write as _;
 use std::mem::ManuallyDrop;
 
 use clap::Args;
@@ -10,8 +9,8 @@ use super::releases::{self, When};
 use crate::cli::{Data, FOUND, Shared, print, tell};
 use crate::error::Result;
 use crate::fleet::{Cluster, Kustomization};
+use crate::listing::with_files;
 use crate::object::Object;
-use crate::parallel::in_parallel;
 use crate::tree::Tree;
 use crate::yaml;
 
@@ -37,12 +36,15 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<u8> {
     let repository = options.shared.repository()?;
     let renderer = options.shared.renderer(&repository)?;
-    let tree = Tree::from_folder(&repository)?;
     let releaser = options.releases.releaser(&options.shared, &repository, When::Auto, false)?;
+    let is_yaml = options.output == Data::Yaml;
+    let write = |cluster: &Cluster| if is_yaml { documents(cluster) } else { Vec::new() };
+    let all = |tree: &Tree| options.shared.build_then(tree, &options.names, &renderer, releaser.as_ref(), write);
     // Not put back piece by piece: the process ends.
-    let clusters = ManuallyDrop::new(options.shared.build(&tree, &options.names, &renderer, releaser.as_ref())?);
+    let built = ManuallyDrop::new(with_files(&repository, &options.shared.cache(), all)??);
+    let (clusters, written) = &*built;
     let mut failed = 0;
-    for cluster in clusters.iter() {
+    for cluster in clusters {
         for producer in cluster.producers().filter(|producer| !producer.is_left_out()) {
             if let Some(failure) = producer.failure() {
                 failed += 1;
@@ -52,11 +54,11 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
             }
         }
     }
-    for note in releases::left_out(&clusters) {
+    for note in releases::left_out(clusters) {
         tell(&note);
     }
     print(&match options.output {
-        Data::Yaml => in_parallel(&clusters, as_yaml).concat(),
+        Data::Yaml => clusters.iter().zip(written).map(|(cluster, written)| as_yaml(cluster, written)).collect(),
         Data::Json => format!("{:#}\n", json!({"clusters": clusters.iter().map(as_json).collect::<Vec<_>>()})),
     });
     Ok(if failed > 0 { FOUND } else { 0 })
@@ -72,17 +74,28 @@ fn releases<'c>(cluster: &'c Cluster, by: &Kustomization) -> impl Iterator<Item 
     cluster.releases.iter().filter(move |release| release.parent.as_ref() == Some(&by) && !release.is_suspended())
 }
 
-fn as_yaml(cluster: &Cluster) -> String {
-    let mut out = String::new();
-    let mut write = |by: &Kustomization, object: &Object| {
-        let _ = write!(out, "---\n# {}: {}\n{}", cluster.name, by.title(), yaml::emit(&object.0));
+/// The objects of each Kustomization that is applied, as text.
+fn documents(cluster: &Cluster) -> Vec<Vec<String>> {
+    let objects = |kustomization: &Kustomization| {
+        kustomization.objects().iter().map(|object| document(cluster, kustomization, object)).collect()
     };
-    for kustomization in applied(cluster) {
-        for object in kustomization.objects() {
-            write(kustomization, object);
-            let release = releases(cluster, kustomization).find(|release| release.object.id() == object.id());
-            for rendered in release.into_iter().flat_map(Kustomization::objects) {
-                write(release.unwrap_or(kustomization), rendered);
+    applied(cluster).map(objects).collect()
+}
+
+fn document(cluster: &Cluster, by: &Kustomization, object: &Object) -> String {
+    format!("---\n# {}: {}\n{}", cluster.name, by.title(), yaml::emit(&object.0))
+}
+
+/// All of them, each release's objects behind it.
+fn as_yaml(cluster: &Cluster, written: &[Vec<String>]) -> String {
+    let mut out = String::with_capacity(written.iter().flatten().map(String::len).sum());
+    for (kustomization, written) in applied(cluster).zip(written) {
+        let releases: Vec<&Kustomization> = releases(cluster, kustomization).collect();
+        for (object, document) in kustomization.objects().iter().zip(written) {
+            out.push_str(document);
+            let is_it = |release: &&&Kustomization| object.kind() == "HelmRelease" && release.object.id() == object.id();
+            if let Some(release) = releases.iter().find(is_it) {
+                out.extend(release.objects().iter().map(|rendered| self::document(cluster, release, rendered)));
             }
         }
     }

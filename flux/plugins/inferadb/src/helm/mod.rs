@@ -32,6 +32,7 @@ use crate::parallel::in_parallel;
 use crate::progress::Progress;
 use crate::render::{Cache, hex};
 use crate::sources::Artifacts;
+use crate::tree::Tree;
 use names::LONGEST_NAME;
 use objects::Made;
 use program::Request;
@@ -91,16 +92,28 @@ impl Releaser {
             }
         }
         let artifacts = Artifacts::default();
-        let known: Vec<Known> = clusters.iter().map(|cluster| Known::of(cluster, &self.settings.api_versions)).collect();
+        let (mut settled, mut ready) = (Vec::new(), Vec::new());
+        for (position, job) in jobs.into_iter().enumerate() {
+            match source::chart(&clusters[job.cluster], &job.object, &self.settings.charts, input, &artifacts) {
+                Ok(chart) => ready.push((position, job, chart)),
+                Err(error) => settled.push((position, job, Err(error))),
+            }
+        }
+        // Asked for only where a chart is at hand.
+        let known: Vec<OnceLock<Known>> = clusters.iter().map(|_| OnceLock::new()).collect();
         let progress = Progress::new("releases");
-        progress.expect(jobs.len());
-        let outcomes = in_parallel(&jobs, |job| {
-            let outcome = self.release(&clusters[job.cluster], &known[job.cluster], job, input, &artifacts);
+        progress.expect(ready.len());
+        let outcomes = in_parallel(&ready, |(_, job, chart)| {
+            let cluster = &clusters[job.cluster];
+            let known = known[job.cluster].get_or_init(|| Known::of(cluster, &self.settings.api_versions));
+            let outcome = self.release(cluster, known, job, chart, input);
             progress.step();
             outcome
         });
         drop(progress);
-        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        settled.extend(ready.into_iter().zip(outcomes).map(|((position, job, _), outcome)| (position, job, outcome)));
+        settled.sort_by_key(|(position, ..)| *position);
+        for (_, job, outcome) in settled {
             let outcome = match outcome {
                 Err(Error::NotRendered(why)) if self.settings.must => Err(Error::Chart(format!("it is not rendered: {why}"))),
                 outcome => outcome,
@@ -111,10 +124,9 @@ impl Releaser {
         }
     }
 
-    fn release(&self, cluster: &Cluster, known: &Known, job: &Job, input: &Input<'_>, artifacts: &Artifacts) -> Result<Built> {
+    fn release(&self, cluster: &Cluster, known: &Known, job: &Job, chart: &Tree, input: &Input<'_>) -> Result<Built> {
         let release = &job.object;
         let spec = &release.0["spec"];
-        let chart = source::chart(cluster, release, &self.settings.charts, input, artifacts)?;
         let helm = self.settings.helm.as_ref().map_err(|why| Error::NotRendered(why.clone()))?;
         let own = compose(spec, release.namespace(), &cluster.pool, Secrets::Own)?;
         let is_secret = own.has_secrets || job.shadow.is_some();
@@ -122,7 +134,7 @@ impl Releaser {
         names::check(&release_name(release), &namespace, job.shadow.is_none())?;
         let render = |composed: &Composed, integers: &[_], release: &Object, checks_schema: bool| -> Result<Made> {
             let request = Request {
-                chart: &chart,
+                chart,
                 release: &release_name(release),
                 namespace: &namespace,
                 values: &composed.values,

@@ -123,7 +123,7 @@ fn post_render(documents: &[Printed], steps: &Value, renderer: &Renderer) -> Res
     for step in steps {
         let built = kustomize(&text, step, renderer)?;
         text = joined(built.documents.iter().map(|document| &document.text));
-        made = built.documents.iter().map(|document| Object(document.value.clone())).collect();
+        made = built.documents.iter().map(|document| document.object.clone()).collect();
     }
     Ok(made)
 }

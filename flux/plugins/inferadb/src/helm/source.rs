@@ -111,8 +111,8 @@ pub(super) fn chart(
             // A folder that stands for the source is the chart.
             let key = format!("OCIRepository/{}/{}", source.namespace(), source.name());
             if input.sources.contains_key(&key) {
-                let tree = cluster.sources.tree(&key, input.tree, input.sources, artifacts)?;
-                return Ok(Arc::new(charts::in_source(&tree, "", &Wishes::default())?));
+                let source = cluster.sources.artifact(&key, input.tree, input.sources, artifacts)?;
+                return Ok(Arc::new(charts::in_source(&source.tree, "", &Wishes::default())?));
             }
             Wishes::default()
         }
@@ -131,13 +131,14 @@ pub(super) fn chart(
             }
         },
         Named::Path { source, path } => {
-            let tree = cluster.sources.tree(&source, input.tree, input.sources, artifacts).map_err(|error| match error {
-                Error::NoSource(source) => Error::NotRendered(format!(
-                    "its chart's source {source} is not in this repository: give its folder with `--source {source}=DIR`"
-                )),
-                other => other,
-            })?;
-            Ok(Arc::new(charts::in_source(&tree, &path, &wishes)?))
+            let artifact =
+                cluster.sources.artifact(&source, input.tree, input.sources, artifacts).map_err(|error| match error {
+                    Error::NoSource(source) => Error::NotRendered(format!(
+                        "its chart's source {source} is not in this repository: give its folder with `--source {source}=DIR`"
+                    )),
+                    other => other,
+                })?;
+            Ok(Arc::new(charts::in_source(&artifact.tree, &path, &wishes)?))
         }
     }
 }

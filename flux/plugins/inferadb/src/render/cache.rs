@@ -41,10 +41,14 @@ impl Cache {
             Ok(())
         };
         let _ = write();
+        // Now and then: to look takes long where there are many.
+        if key.starts_with("00") {
+            self.trim();
+        }
     }
 
     /// Drops the oldest entries where there are too many.
-    pub(crate) fn trim(&self) {
+    fn trim(&self) {
         let Some(entries) = self.0.as_ref().and_then(|folder| std::fs::read_dir(folder).ok()) else { return };
         let entries: Vec<_> = entries.flatten().collect();
         if entries.len() > MOST_ENTRIES {

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Document, documents};
+use crate::object::Object;
 
 /// What is kept. Numbers with a fraction, which JSON might round, are read from YAML again.
 pub(super) fn write(documents: &[Document], printed: String) -> String {
-    if documents.iter().any(|document| has_float(&document.value)) {
+    if documents.iter().any(|document| has_float(&document.object.0)) {
         return printed;
     }
-    Value::Array(documents.iter().map(|document| json!([document.text, document.value])).collect()).to_string()
+    Value::Array(documents.iter().map(|document| json!([document.text, document.object.0])).collect()).to_string()
 }
 
 /// What was kept; nothing where it is damaged.
@@ -18,7 +19,7 @@ pub(super) fn read(kept: &str) -> Option<Vec<Document>> {
         return documents(kept).ok();
     }
     let pairs: Vec<(String, Value)> = serde_json::from_str(kept).ok()?;
-    Some(pairs.into_iter().map(|(text, value)| Document { text, value }).collect())
+    Some(pairs.into_iter().map(|(text, value)| Document { text, object: Object(value) }).collect())
 }
 
 fn has_float(value: &Value) -> bool {
@@ -43,7 +44,7 @@ mod tests {
         {
             let rendered = documents(printed).unwrap();
             let kept = read(&write(&rendered, printed.to_owned())).unwrap();
-            let pairs = |all: &[Document]| all.iter().map(|one| (one.text.clone(), one.value.to_string())).collect::<Vec<_>>();
+            let pairs = |all: &[Document]| all.iter().map(|one| (one.text.clone(), one.object.0.to_string())).collect::<Vec<_>>();
             assert_eq!(pairs(&kept), pairs(&rendered), "{printed}");
         }
         assert!(read("[[\"a: 1\\n\", {\"a\": 1}").is_none(), "damaged");

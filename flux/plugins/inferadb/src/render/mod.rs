@@ -22,7 +22,8 @@ pub(crate) use generate::FILE_NAMES;
 pub(crate) use kustomize::{Kustomize, VERSION, from_environment, on_path, printed_version};
 
 use crate::error::{Error, Result};
-use crate::parallel::Slots;
+use crate::object::Object;
+use crate::parallel::{Behind, Slots};
 use crate::program::Scratch;
 use crate::tree::{Tree, join_secure};
 use crate::yaml;
@@ -31,18 +32,33 @@ use crate::yaml;
 const FORMAT: &str = "2";
 
 /// What `kustomize build` gave.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rendered {
     pub(crate) documents: Arc<Vec<Document>>,
     /// The files that went into it.
     pub(crate) files: Vec<String>,
 }
 
+/// A build of which all is known that goes into it.
+pub(crate) struct Started {
+    folder: String,
+    closure: Closure,
+    key: String,
+    kept: Option<Arc<Vec<Document>>>,
+}
+
+impl Started {
+    /// Whether it was built before.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+}
+
 /// One object, as text, which variables are substituted in, and read.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) text: String,
-    pub(crate) value: Value,
+    pub(crate) object: Object,
 }
 
 type Shared = Arc<OnceLock<std::result::Result<Arc<Vec<Document>>, String>>>;
@@ -53,11 +69,13 @@ pub(crate) struct Renderer {
     slots: Slots,
     cache: Cache,
     done: Mutex<HashMap<String, Shared>>,
+    /// Writes down what was built, and cleans up after it.
+    behind: Behind,
 }
 
 impl Renderer {
     pub(crate) fn new(kustomize: Kustomize, cache: Cache) -> Self {
-        Renderer { kustomize, slots: Slots::new(), cache, done: Mutex::new(HashMap::new()) }
+        Renderer { kustomize, slots: Slots::new(), cache, done: Mutex::default(), behind: Behind::default() }
     }
 
     /// The same, which keeps nothing on disk.
@@ -65,8 +83,18 @@ impl Renderer {
         Renderer::new(self.kustomize.clone(), Cache::none())
     }
 
+    /// Runs what takes a core once kustomize leaves one free: with less of its own, the slowest build would last longer.
+    pub(crate) fn beside<R>(&self, job: impl FnOnce() -> R) -> R {
+        self.slots.run(job)
+    }
+
     /// Builds `spec.path` of a source.
     pub(crate) fn render(&self, tree: &Tree, source_name: &str, spec: &Value) -> Result<Rendered> {
+        self.finish(tree, self.start(tree, source_name, spec)?)
+    }
+
+    /// What takes no time of it: all, where the build is kept.
+    pub(crate) fn start(&self, tree: &Tree, source_name: &str, spec: &Value) -> Result<Started> {
         let folder = join_secure(spec["path"].as_str().unwrap_or_default());
         if !tree.has_folder(&folder) {
             let path = spec["path"].as_str().unwrap_or_default().to_owned();
@@ -78,12 +106,24 @@ impl Renderer {
         if closure.needs_all {
             add_all(tree, &mut closure)?;
         }
+        let key = self.key(&folder, &closure);
+        let kept = self.kept(&key);
+        Ok(Started { folder, closure, key, kept })
+    }
+
+    /// The rest of it: kustomize, where it must run.
+    pub(crate) fn finish(&self, tree: &Tree, started: Started) -> Result<Rendered> {
+        let Started { folder, mut closure, key, kept } = started;
+        if let Some(documents) = kept {
+            return Ok(Rendered { documents, files: closure.files.into_keys().collect() });
+        }
         let own: Vec<String> = closure.files.keys().filter(|path| !closure.contents.contains(*path)).cloned().collect();
-        let documents = match self.build(&folder, &closure) {
+        let documents = match self.build(&key, &folder, &closure) {
             // A reference that was not followed: with all files, kustomize finds it, or says what is missing.
             Err(Error::Kustomize(message)) if !closure.needs_all && is_missing(&message) => {
                 add_all(tree, &mut closure)?;
-                self.build(&folder, &closure)
+                let key = self.key(&folder, &closure);
+                self.kept(&key).map_or_else(|| self.build(&key, &folder, &closure), Ok)
             }
             result => result,
         };
@@ -95,11 +135,23 @@ impl Renderer {
         Ok(Rendered { documents, files })
     }
 
-    fn build(&self, folder: &str, closure: &Closure) -> Result<Arc<Vec<Document>>> {
-        let key = self.key(folder, closure);
-        let slot = Arc::clone(self.done.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default());
+    /// What was built before, in this run or another. Waits for nobody who builds it just now.
+    fn kept(&self, key: &str) -> Option<Arc<Vec<Document>>> {
+        match self.slot(key).get() {
+            Some(built) => built.as_ref().ok().cloned(),
+            None => kept::read(&self.cache.get(key)?).map(Arc::new),
+        }
+    }
+
+    fn slot(&self, key: &str) -> Shared {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(done.entry(key.to_owned()).or_default())
+    }
+
+    fn build(&self, key: &str, folder: &str, closure: &Closure) -> Result<Arc<Vec<Document>>> {
+        let slot = self.slot(key);
         let built = slot.get_or_init(|| {
-            self.build_now(&key, folder, closure).map(Arc::new).map_err(|error| match error {
+            self.build_now(key, folder, closure).map_err(|error| match error {
                 Error::Kustomize(message) => message,
                 other => other.to_string(),
             })
@@ -107,20 +159,19 @@ impl Renderer {
         built.clone().map_err(Error::Kustomize)
     }
 
-    fn build_now(&self, key: &str, folder: &str, closure: &Closure) -> Result<Vec<Document>> {
-        if let Some(kept) = self.cache.get(key)
-            && let Some(documents) = kept::read(&kept)
-        {
-            return Ok(documents);
-        }
+    fn build_now(&self, key: &str, folder: &str, closure: &Closure) -> Result<Arc<Vec<Document>>> {
         let scratch = Scratch::new()?;
         scratch.folder(folder)?;
         for (path, content) in &closure.files {
             scratch.write(path, content)?;
         }
         let printed = self.slots.run(|| self.kustomize.build(scratch.path(), folder))?;
-        let documents = documents(&printed)?;
-        self.cache.put(key, &kept::write(&documents, printed));
+        let documents = Arc::new(documents(&printed)?);
+        let (cache, key, written) = (self.cache.clone(), key.to_owned(), Arc::clone(&documents));
+        self.behind.run(move || {
+            cache.put(&key, &kept::write(&written, printed));
+            drop(scratch);
+        });
         Ok(documents)
     }
 
@@ -138,12 +189,6 @@ impl Renderer {
             hash.update(content);
         }
         hex(&hash.finalize())
-    }
-}
-
-impl Drop for Renderer {
-    fn drop(&mut self) {
-        self.cache.trim();
     }
 }
 
@@ -168,7 +213,7 @@ fn documents(printed: &str) -> Result<Vec<Document>> {
         let text = text.strip_suffix("---\n").unwrap_or(text).to_owned();
         let node = yaml::parse_one(&text).map_err(|source| Error::Yaml { path: "kustomize's output".to_owned(), source })?;
         if !text.trim().is_empty() {
-            documents.push(Document { value: node.to_json(), text });
+            documents.push(Document { object: Object(node.to_json()), text });
         }
     }
     Ok(documents)

@@ -25,15 +25,15 @@ fn indent(out: &mut String, depth: usize) {
 }
 
 fn object(out: &mut String, map: &Map<String, Value>, depth: usize, inline: bool) {
-    let mut keys: Vec<&String> = map.keys().collect();
-    keys.sort();
-    for (position, key) in keys.into_iter().enumerate() {
+    let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    for (position, (key, value)) in entries.into_iter().enumerate() {
         if position > 0 || !inline {
             indent(out, depth);
         }
         text(out, key, None);
         out.push(':');
-        below(out, &map[key], depth);
+        below(out, value, depth);
     }
 }
 
@@ -123,14 +123,14 @@ fn is_block(value: &str) -> bool {
 }
 
 fn is_plain(value: &str) -> bool {
-    let Some(first) = value.chars().next() else { return false };
-    let opens = first.is_ascii_alphanumeric() || matches!(first, '/' | '_' | '.' | '$' | '(' | '+' | '^' | ';');
-    let dash = first == '-' && value.len() > 1 && !value.starts_with("- ") && !value.starts_with("---");
+    let bytes = value.as_bytes();
+    let Some(first) = bytes.first() else { return false };
+    let opens = first.is_ascii_alphanumeric() || matches!(first, b'/' | b'_' | b'.' | b'$' | b'(' | b'+' | b'^' | b';');
+    let dash = *first == b'-' && bytes.len() > 1 && !value.starts_with("- ") && !value.starts_with("---");
     (opens || dash)
         && !value.ends_with([' ', ':'])
-        && value.chars().all(|c| (' '..='~').contains(&c))
-        && !value.contains(": ")
-        && !value.contains(" #")
+        && bytes.iter().all(|byte| (b' '..=b'~').contains(byte))
+        && !bytes.windows(2).any(|pair| pair == b": " || pair == b" #")
         && !value.starts_with("...")
         && !scalar::is_special(value)
         && value != "<<"

@@ -22,7 +22,9 @@ pub(super) fn resolve(text: &str) -> Result<Kind, &'static str> {
 
 /// Whether a plain scalar of this text would be read as something else than text.
 pub(super) fn is_special(text: &str) -> bool {
-    !matches!(resolve(text), Ok(Kind::Text(_)))
+    // Most texts start as nothing else does.
+    let can_be = |first: &u8| matches!(first, b'~' | b'.' | b'+' | b'-' | b'0'..=b'9') || b"nNyYtTfFoO".contains(first);
+    text.as_bytes().first().is_none_or(can_be) && !matches!(resolve(text), Ok(Kind::Text(_)))
 }
 
 fn number(text: &str) -> Result<Option<Number>, &'static str> {
