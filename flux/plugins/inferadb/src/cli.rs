@@ -1,6 +1,5 @@
 //! What commands share on the command line, and the one door for what is printed.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +14,7 @@ use crate::places::blame;
 use crate::render::{Cache, Kustomize, Renderer};
 use crate::root;
 use crate::shown::shown_lines;
+use crate::sources::{Folder, Folders};
 use crate::tree::{self, Tree};
 use crate::variables::Given;
 
@@ -125,7 +125,7 @@ impl Shared {
         Ok(root::clusters(tree, self.clusters_told())?.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// Builds the clusters of a tree, with their Helm releases where something renders them.
+    /// Builds the clusters of a tree, with their Helm releases where something renders them. Says what was told in vain.
     pub(crate) fn build(
         &self,
         tree: &Tree,
@@ -133,7 +133,9 @@ impl Shared {
         renderer: &Renderer,
         releaser: Option<&Releaser>,
     ) -> Result<Vec<Cluster>> {
-        Ok(self.build_then(tree, names, renderer, releaser, |_| ())?.0)
+        let built = self.build_then(tree, names, renderer, releaser, |_| ())?;
+        built.in_vain.iter().for_each(|warning| tell(warning));
+        Ok(built.clusters)
     }
 
     /// The same, with what is made of each cluster while others are still built, before its releases are rendered.
@@ -144,24 +146,69 @@ impl Shared {
         renderer: &Renderer,
         releaser: Option<&Releaser>,
         then: impl Fn(&Cluster) -> R + Sync,
-    ) -> Result<(Vec<Cluster>, Vec<R>)> {
+    ) -> Result<Built<R>> {
         let given = self.given()?;
-        let mut sources = BTreeMap::new();
-        for source in &self.source {
-            let Some((key, folder)) = source.split_once('=') else {
-                return Err(Error::Usage(format!("`--source {source}`: write it as KIND/NAMESPACE/NAME=DIR")));
-            };
-            sources.insert(key.to_owned(), PathBuf::from(folder));
-        }
+        let sources = self.folders()?;
         let clusters = self.clusters_told();
         let input = Input { tree, clusters, names, given: &given, sources: &sources, renderer };
-        let (mut clusters, results): (Vec<_>, Vec<_>) = fleet::build(&input, then)?.into_iter().unzip();
+        let (mut clusters, made): (Vec<_>, Vec<_>) = fleet::build(&input, then)?.into_iter().unzip();
         if let Some(releaser) = releaser {
             releaser.render(&mut clusters, &input);
         }
         blame(tree, &mut clusters);
-        Ok((clusters, results))
+        let in_vain = self.in_vain(&clusters, &given, &sources);
+        Ok(Built { clusters, made, in_vain })
     }
+
+    /// The folders that stand for sources.
+    fn folders(&self) -> Result<Folders> {
+        let mut folders = Folders::new();
+        for told in &self.source {
+            let wrong = |why: &str| Error::Usage(format!("`--source {told}`: {why}"));
+            let (key, path) = told.split_once('=').ok_or_else(|| wrong("write it as KIND/NAMESPACE/NAME=DIR"))?;
+            if key.split('/').filter(|part| !part.is_empty()).count() != 3 || key.matches('/').count() != 2 {
+                return Err(wrong("write it as KIND/NAMESPACE/NAME=DIR"));
+            }
+            let path = PathBuf::from(path);
+            if !path.is_dir() {
+                return Err(wrong(&format!("there is no folder `{}`", path.display())));
+            }
+            folders.insert(key.to_owned(), Folder { path, is_used: AtomicBool::new(false) });
+        }
+        Ok(folders)
+    }
+
+    /// What was told and changes nothing, which may be a typing error.
+    fn in_vain(&self, clusters: &[Cluster], given: &Given, folders: &Folders) -> Vec<String> {
+        let reads = |name: &str| {
+            let built = clusters.iter().flat_map(Cluster::producers).filter_map(|producer| producer.outcome.as_ref().ok());
+            built.into_iter().any(|built| built.reads.contains(name))
+        };
+        // What does not build may have asked for any of it.
+        if !clusters.iter().all(Cluster::is_whole) {
+            return Vec::new();
+        }
+        let why = |name: &str| match given.is_taken.load(Ordering::Relaxed) {
+            false => Some("every object of `substituteFrom` is in the tree or in `--vars`, and goes before"),
+            true if !reads(name) => Some("nothing that was built reads this variable"),
+            true => None,
+        };
+        let sets = self.set.iter().filter_map(|set| set.split_once('=')).filter_map(|(name, _)| Some((name, why(name)?)));
+        let sets = sets.map(|(name, why)| format!("warning: `--set {name}` changes nothing: {why}"));
+        let unused = folders.iter().filter(|(_, folder)| !folder.is_used.load(Ordering::Relaxed));
+        let sources = unused
+            .map(|(key, _)| format!("warning: `--source {key}` changes nothing: nothing that was built comes from this source"));
+        sets.chain(sources).collect()
+    }
+}
+
+/// What is built.
+pub(crate) struct Built<R> {
+    pub(crate) clusters: Vec<Cluster>,
+    /// What was made of each.
+    pub(crate) made: Vec<R>,
+    /// Warnings of what was told and changes nothing.
+    pub(crate) in_vain: Vec<String>,
 }
 
 /// Writes a result. A reader that went away wants no more.

@@ -2,14 +2,15 @@
 //! with a tab and what it is behind it, and ends with `:N`, which says how the shell goes on.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::process::Command as Process;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use clap::{Arg, Command};
 
 use crate::commands::new_region;
+use crate::program;
 use crate::root;
-use crate::tree::{self, Tree};
+use crate::tree::{Tree, repository_of};
 
 /// The shell may offer files.
 const FILES: u8 = 0;
@@ -123,11 +124,11 @@ fn given<'w>(words: &'w [String], flag: &str) -> Option<&'w str> {
 }
 
 fn repository(words: &[String]) -> PathBuf {
-    let told = given(words, "--repo").map(PathBuf::from);
-    told.unwrap_or_else(|| {
-        let top = tree::output(Process::new("git").args(["rev-parse", "--show-toplevel"]));
-        top.map_or_else(|_| PathBuf::from("."), |top| PathBuf::from(String::from_utf8_lossy(&top).trim_end()))
-    })
+    if let Some(told) = given(words, "--repo") {
+        return PathBuf::from(told);
+    }
+    let here = Path::new(".").canonicalize().unwrap_or_default();
+    repository_of(&here).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Where something is wrong, there is nothing to offer.
@@ -142,14 +143,8 @@ fn environments(words: &[String]) -> Candidates {
 }
 
 fn revisions(words: &[String]) -> Candidates {
-    let mut git = tree::git(&repository(words));
-    let listed = tree::output(git.args([
-        "for-each-ref",
-        "--format=%(refname:short)%09%(subject)",
-        "refs/heads",
-        "refs/tags",
-        "refs/remotes",
-    ]));
+    let arguments = ["for-each-ref", "--format=%(refname:short)%09%(subject)", "refs/heads", "refs/tags", "refs/remotes"];
+    let listed = program::git(&repository(words), &arguments, Stdio::null());
     let listed = String::from_utf8_lossy(&listed.unwrap_or_default()).into_owned();
     listed.lines().filter_map(|line| line.split_once('\t')).map(|(name, subject)| (name.to_owned(), subject.to_owned())).collect()
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use crate::post_build;
 use crate::progress::Progress;
 use crate::render::{Rendered, Renderer, Started};
 use crate::root::{self, Root};
-use crate::sources::{Artifact, Artifacts, Sources};
+use crate::sources::{Artifact, Artifacts, Folders, Sources};
 use crate::tree::{Tree, join_secure};
 use crate::variables::{self, Given, Missing, Pool};
 
@@ -29,8 +28,8 @@ pub(crate) struct Input<'i> {
     /// The clusters asked for; all where it is empty.
     pub(crate) names: &'i [String],
     pub(crate) given: &'i Given,
-    /// Folders that stand for sources elsewhere, by `KIND/NAMESPACE/NAME`.
-    pub(crate) sources: &'i BTreeMap<String, PathBuf>,
+    /// Folders that stand for sources elsewhere.
+    pub(crate) sources: &'i Folders,
     pub(crate) renderer: &'i Renderer,
 }
 
@@ -329,7 +328,8 @@ impl State {
 
     /// Says of files where they are in the repository. Those of other folders are not the repository's.
     fn placed(&self, position: usize, input: &Input<'_>, rendered: Result<Rendered>) -> Result<Rendered> {
-        let elsewhere = input.sources.get(&source_of(&self.nodes[position].object)).map(|folder| folder.display().to_string());
+        let elsewhere =
+            input.sources.get(&source_of(&self.nodes[position].object)).map(|folder| folder.path.display().to_string());
         let above = elsewhere.as_deref().unwrap_or(&self.root.artifact);
         let mut rendered = rendered.map_err(|error| error.below(above))?;
         if elsewhere.is_some() {

@@ -1,4 +1,4 @@
-//! Programs that render: run for a while and no longer, with a scratch folder that only the user can read. Neither of them
+//! Programs that render or tell: run for a while and no longer, with a scratch folder that only the user can read. Neither of them
 //! outlives the plugin, a signal included.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits { time: Duration::from_mins(5), bytes: 64 << 20 };
+/// What git may take, which prints all the files of a commit.
+const GIT: Limits = Limits { time: Duration::from_mins(5), bytes: 8 << 30 };
 /// How often to look for the end of a program that says nothing more: often at first, as most end at once.
 const FIRST_LOOK: Duration = Duration::from_micros(50);
 const LAST_LOOK: Duration = Duration::from_millis(5);
@@ -99,13 +101,18 @@ impl Drop for Scratch {
 
 /// What a program prints, or its words of why not. It ends after five minutes, and where it prints more than 64 MiB.
 pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
-    output_within(command, LIMITS)
+    output_within(command, Stdio::null(), LIMITS)
 }
 
-fn output_within(command: &mut Command, limits: Limits) -> Result<Vec<u8>> {
+/// What git prints of a repository, or its words of why not. It ends after five minutes.
+pub(crate) fn git(repository: &Path, arguments: &[&str], input: Stdio) -> Result<Vec<u8>> {
+    output_within(Command::new("git").arg("-C").arg(repository).args(arguments), input, GIT)
+}
+
+fn output_within(command: &mut Command, input: Stdio, limits: Limits) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let started = |source| Error::Program { program: program.clone(), source, advice: "install it, or set PATH to where it is" };
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     let end = Instant::now() + limits.time;
     let (sender, receiver) = mpsc::channel();
     let id = {
@@ -217,7 +224,7 @@ mod tests {
     use super::*;
 
     fn shell(text: &str, limits: Limits) -> String {
-        match output_within(Command::new("/bin/sh").args(["-c", text]), limits) {
+        match output_within(Command::new("/bin/sh").args(["-c", text]), Stdio::null(), limits) {
             Ok(printed) => String::from_utf8_lossy(&printed).into_owned(),
             Err(error) => error.to_string(),
         }

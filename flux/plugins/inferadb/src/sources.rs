@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -11,6 +12,17 @@ use crate::object::Object;
 use crate::render::Rendered;
 use crate::root::Root;
 use crate::tree::Tree;
+
+/// A folder that stands for a source elsewhere.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    /// Whether anything asked for it.
+    pub(crate) is_used: AtomicBool,
+}
+
+/// Such folders, by `KIND/NAMESPACE/NAME` of the source.
+pub(crate) type Folders = BTreeMap<String, Folder>;
 
 /// The files of a source, and what was rendered of them so far, by spec: clusters share most of theirs.
 pub(crate) struct Artifact {
@@ -81,13 +93,14 @@ impl Sources {
         &self,
         source: &str,
         repository: &Tree,
-        folders: &BTreeMap<String, PathBuf>,
+        folders: &Folders,
         artifacts: &Artifacts,
     ) -> Result<Arc<Artifact>> {
         let ignore = self.known.get(source).and_then(|spec| spec["ignore"].as_str()).map(str::to_owned);
-        if let Some(folder) = folders.get(source) {
-            let key = (folder.display().to_string(), ignore.clone());
-            return artifacts.get(key, || Tree::from_folder(folder)?.artifact(ignore.as_deref()));
+        if let Some(Folder { path, is_used }) = folders.get(source) {
+            is_used.store(true, Ordering::Relaxed);
+            let key = (path.display().to_string(), ignore.clone());
+            return artifacts.get(key, || Tree::from_folder(path)?.artifact(ignore.as_deref()));
         }
         if source != self.own && !self.is_same(source, &self.own) {
             return Err(Error::NoSource(source.to_owned()));

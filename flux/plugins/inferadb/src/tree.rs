@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::ignore::Ignore;
+use crate::program::git;
 
 /// Files by path, `/` between the parts, none in front.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +86,7 @@ impl Tree {
     /// The files of a commit, below `prefix` (empty for all).
     pub(crate) fn from_commit(repository: &Path, commit: &str, prefix: &str) -> Result<Self> {
         let below = if prefix.is_empty() { "." } else { prefix };
-        let listed = output(git(repository).args(["ls-tree", "-r", "-z", "--full-tree", commit, "--", below]))?;
+        let listed = git(repository, &["ls-tree", "-r", "-z", "--full-tree", commit, "--", below], Stdio::null())?;
         let listed = String::from_utf8_lossy(&listed).into_owned();
         // MODE SP TYPE SP HASH TAB PATH; links have mode 120000.
         let entries: Vec<(&str, &str)> = listed
@@ -243,28 +244,6 @@ pub(crate) fn repository_of(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| folder.join(".git").exists())
 }
 
-pub(crate) fn git(repository: &Path) -> Command {
-    let mut git = Command::new("git");
-    git.arg("-C").arg(repository);
-    git
-}
-
-/// What a program prints, or its words of why not.
-pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let result = command.output().map_err(|source| Error::Program {
-        program: program.clone(),
-        source,
-        advice: "install it, or set PATH to where it is",
-    })?;
-    if result.status.success() {
-        return Ok(result.stdout);
-    }
-    let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_string_lossy).collect();
-    let message = String::from_utf8_lossy(&result.stderr).trim().to_owned();
-    Err(Error::Command { command: format!("{program} {}", arguments.join(" ")), message })
-}
-
 /// The contents of blobs, in order.
 fn blobs<'h>(repository: &Path, hashes: impl Iterator<Item = &'h str>) -> Result<Vec<Vec<u8>>> {
     let input = tempfile::tempfile().and_then(|mut file| {
@@ -275,7 +254,7 @@ fn blobs<'h>(repository: &Path, hashes: impl Iterator<Item = &'h str>) -> Result
         Ok(file)
     });
     let input = input.map_err(|source| Error::Write { path: std::env::temp_dir(), source })?;
-    let printed = output(git(repository).args(["cat-file", "--batch"]).stdin(input))?;
+    let printed = git(repository, &["cat-file", "--batch"], input.into())?;
     let (mut rest, mut contents) = (printed.as_slice(), Vec::new());
     // HASH SP TYPE SP SIZE LF CONTENT LF
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -292,7 +271,7 @@ fn blobs<'h>(repository: &Path, hashes: impl Iterator<Item = &'h str>) -> Result
 
 /// The files that git tracks or would track, each with a NUL behind it; nothing outside of a repository.
 pub(crate) fn tracked(root: &Path) -> Result<Option<String>> {
-    let listed = output(git(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."]));
+    let listed = git(root, &["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "."], Stdio::null());
     match listed {
         Ok(listed) => Ok(Some(String::from_utf8_lossy(&listed).into_owned())),
         Err(Error::Command { message, .. }) if message.contains("not a git repository") => Ok(None),

@@ -2,6 +2,7 @@
 //! of which win.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,12 +67,14 @@ impl Pool {
 }
 
 /// What lives only in the cluster, as the command line gives it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Given {
     /// Whole objects.
     pub(crate) objects: Vec<Object>,
     /// Values that stand for objects which nothing here produces.
     pub(crate) values: Vec<(String, String)>,
+    /// Whether there was such an object.
+    pub(crate) is_taken: AtomicBool,
 }
 
 impl Given {
@@ -150,6 +153,7 @@ pub(crate) fn gather(spec: &Value, namespace: &str, pool: &Pool, given: &Given) 
                 variables.insert(key.clone(), Variable { value: one_line(&variable.value), secret: variable.secret });
             }
         } else if !given.values.is_empty() {
+            given.is_taken.store(true, Ordering::Relaxed);
             for (key, value) in &given.values {
                 let secret = reference.kind == "Secret";
                 variables.insert(key.clone(), Variable { value: one_line(value), secret });

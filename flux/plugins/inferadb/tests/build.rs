@@ -135,6 +135,46 @@ fn what_lives_only_in_the_cluster_is_given_on_the_command_line() {
 }
 
 #[test]
+fn what_is_told_in_vain_is_said() {
+    let repo = Repo::new(&[
+        (
+            "clusters/one/all.yaml",
+            &flux("apps", "./apps", "  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n"),
+        ),
+        ("apps/a.yaml", &config_map("a", "{x: \"${X}\"}")),
+        ("vars.yaml", &config_map("settings", "{X: y}")),
+        ("elsewhere/a.yaml", &config_map("b", "{}")),
+    ]);
+    let told = |arguments: &[&str]| {
+        let ran = repo.run(&[&["build"], arguments].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.err
+    };
+    assert_eq!(told(&["--set", "X=1"]), "");
+    assert_eq!(
+        told(&["--set", "X=1", "--set", "Y=2"]),
+        "warning: `--set Y` changes nothing: nothing that was built reads this variable\n"
+    );
+    assert_eq!(
+        told(&["--vars", "vars.yaml", "--set", "X=1"]),
+        "warning: `--set X` changes nothing: every object of `substituteFrom` is in the tree or in `--vars`, and goes before\n"
+    );
+    assert_eq!(
+        told(&["--set", "X=1", "--source", "GitRepository/flux-system/other=elsewhere"]),
+        "warning: `--source GitRepository/flux-system/other` changes nothing: nothing that was built comes from this source\n"
+    );
+    for (source, why) in [
+        ("GitRepository/flux-system/other=nowhere", "there is no folder `nowhere`"),
+        ("other=elsewhere", "write it as KIND/NAMESPACE/NAME=DIR"),
+        ("GitRepository/flux-system/=elsewhere", "write it as KIND/NAMESPACE/NAME=DIR"),
+        ("GitRepository/flux-system/other", "write it as KIND/NAMESPACE/NAME=DIR"),
+    ] {
+        let ran = repo.run(&["build", "--source", source]);
+        assert_eq!((ran.code, ran.err), (2, format!("error: `--source {source}`: {why}\n")));
+    }
+}
+
+#[test]
 fn encrypted_secrets_keep_their_keys() {
     let enc = "ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]";
     let secret = format!(

@@ -225,6 +225,19 @@ fn a_definition_goes_before_a_json_schema() {
 }
 
 #[test]
+fn a_location_of_schemas_that_holds_none_is_refused() {
+    let repo = repo(WIDGET);
+    for (location, why) in [
+        ("nowhere/{{.ResourceKind}}.json", "there is no folder `nowhere`"),
+        ("https://example.com/{{.ResourceKind}}.json", "schemas are not fetched: name a path on this machine"),
+        ("default", "it names one file for all kinds: write `{{.ResourceKind}}` where the kind belongs"),
+    ] {
+        let ran = repo.run(&["validate", "--schema-location", location]);
+        assert_eq!((ran.code, ran.err), (2, format!("error: `--schema-location {location}`: {why}\n")));
+    }
+}
+
+#[test]
 fn a_version_that_is_not_served_is_found() {
     let repo = repo(&WIDGET.replace("example.com/v1", "example.com/v0"));
     let message = "`apiVersion`: its CustomResourceDefinition serves v1";

@@ -24,18 +24,30 @@ pub(crate) struct Schemas {
 }
 
 impl Schemas {
-    /// The locations given; without any, those of a folder that has `k8s` and `crds`, where one is found.
-    pub(crate) fn find(locations: &[String], repository: &Path) -> Option<Self> {
-        let mut locations = locations.to_vec();
-        if locations.is_empty() {
-            let folder = folder(repository);
-            if !folder.is_dir() {
-                return None;
+    /// Those of a folder that has `k8s` and `crds`, where one is found.
+    pub(crate) fn beside(repository: &Path) -> Option<Self> {
+        let folder = folder(repository);
+        let file = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json";
+        let locations = ["k8s", "crds"].map(|part| folder.join(part).join(file).display().to_string());
+        folder.is_dir().then(|| Schemas { locations: locations.to_vec(), read: RefCell::default() })
+    }
+
+    /// Those at the locations given.
+    pub(crate) fn at(locations: &[String]) -> Result<Self> {
+        for location in locations {
+            let wrong = |why: String| Err(Error::Usage(format!("`--schema-location {location}`: {why}")));
+            if location.contains("://") {
+                return wrong("schemas are not fetched: name a path on this machine".to_owned());
             }
-            let file = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json";
-            locations.extend(["k8s", "crds"].map(|part| folder.join(part).join(file).display().to_string()));
+            let Some((fixed, _)) = location.split_once("{{") else {
+                return wrong("it names one file for all kinds: write `{{.ResourceKind}}` where the kind belongs".to_owned());
+            };
+            let folder = fixed.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+            if !Path::new(folder).is_dir() {
+                return wrong(format!("there is no folder `{folder}`"));
+            }
         }
-        Some(Schemas { locations, read: RefCell::default() })
+        Ok(Schemas { locations: locations.to_vec(), read: RefCell::default() })
     }
 
     /// Where schemas are looked for.

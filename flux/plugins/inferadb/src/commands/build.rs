@@ -42,7 +42,8 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     let all = |tree: &Tree| options.shared.build_then(tree, &options.names, &renderer, releaser.as_ref(), write);
     // Not put back piece by piece: the process ends.
     let built = ManuallyDrop::new(with_files(&repository, &options.shared.cache(), all)??);
-    let (clusters, written) = &*built;
+    let (clusters, written) = (&built.clusters, &built.made);
+    built.in_vain.iter().for_each(|warning| tell(warning));
     let mut failed = 0;
     for cluster in clusters {
         for producer in cluster.producers().filter(|producer| !producer.is_left_out()) {

@@ -168,7 +168,7 @@ fn clusters(options: &Options, repository: &Path) -> Vec<Look> {
 }
 
 fn schemas(repository: &Path) -> Look {
-    match Schemas::find(&[], repository) {
+    match Schemas::beside(repository) {
         Some(schemas) => well(format!("schemas ({})", schemas.locations().join(", "))),
         None => could(
             "JSON schemas, which `validate` holds objects to",

@@ -10,6 +10,7 @@ mod terminal;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Stdio;
 
 use clap::{Args, ValueEnum};
 
@@ -18,9 +19,10 @@ use crate::commands::releases::{self, When};
 use crate::error::{Error, Result};
 use crate::fleet::Cluster;
 use crate::helm::Releaser;
+use crate::program::git;
 use crate::render::Renderer;
 use crate::shown::shown;
-use crate::tree::{self, Tree};
+use crate::tree::Tree;
 use compare::Report;
 use noise::Noise;
 
@@ -114,10 +116,10 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
 /// The files of a commit, or as they are.
 fn tree(repository: &Path, revision: Option<&str>) -> Result<Tree> {
     let Some(revision) = revision else { return Tree::from_folder(repository) };
-    let top = tree::output(tree::git(repository).args(["rev-parse", "--show-prefix"]))?;
+    let top = git(repository, &["rev-parse", "--show-prefix"], Stdio::null())?;
     let prefix = String::from_utf8_lossy(&top).trim_end().trim_end_matches('/').to_owned();
     let commit = format!("{revision}^{{commit}}");
-    let commit = tree::output(tree::git(repository).args(["rev-parse", "--verify", "--end-of-options", &commit]));
+    let commit = git(repository, &["rev-parse", "--verify", "--end-of-options", &commit], Stdio::null());
     let commit = commit.map_err(|error| match error {
         Error::Command { .. } => Error::Usage(no_revision(revision)),
         other => other,
@@ -151,5 +153,6 @@ fn side(
     if names.is_empty() && !options.names.is_empty() {
         return Ok(Vec::new());
     }
-    options.shared.build(tree, &names, renderer, releaser)
+    // What one side has no use for, the other one may have.
+    Ok(options.shared.build_then(tree, &names, renderer, releaser, |_| ())?.clusters)
 }

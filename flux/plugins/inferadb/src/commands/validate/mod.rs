@@ -67,12 +67,15 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         return Ok(0);
     }
     let repository: PathBuf = options.shared.repository()?;
+    let schemas = match options.schema_location.as_slice() {
+        [] => Schemas::beside(&repository),
+        locations => Some(Schemas::at(locations)?),
+    };
+    let crds = Crds::find(&options.crd_location, &checks::schema_folder(&repository))?;
     let renderer = options.shared.renderer(&repository)?;
     let tree = Tree::from_folder(&repository)?;
     let releaser = options.releases.releaser(&options.shared, &repository, When::Never, false)?;
     let clusters = options.shared.build(&tree, &options.names, &renderer, releaser.as_ref())?;
-    let schemas = Schemas::find(&options.schema_location, &repository);
-    let crds = Crds::find(&options.crd_location, &checks::schema_folder(&repository))?;
     let charts = options.releases.charts(&repository);
     let given = options.shared.given()?;
     let context = Context {
