@@ -225,6 +225,27 @@ fn a_definition_goes_before_a_json_schema() {
 }
 
 #[test]
+fn a_kind_that_is_misspelt_is_found() {
+    let schemas = "--schema-location=schemas/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json";
+    let with = |kind: &str, arguments: &[&str]| {
+        let repo = repo(&WIDGET.replace("kind: Widget", &format!("kind: {kind}")));
+        repo.write("schemas/example.com/widget_v1.json", "{}");
+        found(&repo, arguments)
+    };
+    let meant = |kind: &str, known: &str| {
+        let message = format!("`kind`: nothing is known of a `{kind}` in example.com/v1, where there is a `{known}`: correct it");
+        vec![("schema".to_owned(), 2, message)]
+    };
+    assert_eq!(with("Wigdet", &[CRDS]), meant("Wigdet", "Widget"));
+    assert_eq!(with("Widgets", &[CRDS]), meant("Widgets", "Widget"));
+    assert_eq!(with("Wigdet", &[schemas]), meant("Wigdet", "widget"));
+    // Another one, which nothing is known of.
+    assert_eq!(with("Gadget", &[schemas, CRDS]), []);
+    let small = "`kind`: there is no `widget`: kinds start with a capital letter".to_owned();
+    assert_eq!(with("widget", &[schemas]), [("schema".to_owned(), 2, small)]);
+}
+
+#[test]
 fn a_location_of_schemas_that_holds_none_is_refused() {
     let repo = repo(WIDGET);
     for (location, why) in [

@@ -57,7 +57,7 @@ impl Schemas {
 
     fn of(&self, object: &Object) -> Result<Option<Rc<Validator>>> {
         for location in &self.locations {
-            let Some(path) = filled(location, object).map(PathBuf::from) else { continue };
+            let Some(path) = filled(location, object, object.kind()).map(PathBuf::from) else { continue };
             if let Some(known) = self.read.borrow().get(&path) {
                 match known {
                     Some(validator) => return Ok(Some(Rc::clone(validator))),
@@ -72,13 +72,36 @@ impl Schemas {
         }
         Ok(None)
     }
+
+    /// A kind of the same version that this one is likely meant to be, in small letters.
+    fn meant(&self, object: &Object) -> Option<String> {
+        let kind = object.kind().to_ascii_lowercase();
+        self.locations.iter().find_map(|location| {
+            let path = filled(location, object, MARK)?;
+            let (folder, file) = path.rsplit_once('/').unwrap_or((".", &path));
+            let (before, after) = file.split_once(MARK)?;
+            let mut names: Vec<String> =
+                std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+            names.sort();
+            let kinds = names.iter().filter_map(|name| name.strip_prefix(before)?.strip_suffix(after));
+            kinds.into_iter().find(|known| is_misspelt(&kind, known)).map(str::to_owned)
+        })
+    }
+}
+
+/// In the place of a kind.
+const MARK: &str = "<kind>";
+
+/// Whether a kind differs in one letter, or in the order of two, from one that is known.
+fn is_misspelt(kind: &str, known: &str) -> bool {
+    strsim::osa_distance(kind, known) == 1
 }
 
 /// A location with what it asks for, as kubeconform fills it; the group of the core kinds is `core`. Nothing where that would
 /// lead to another folder: a group and a kind are parts of a path.
-fn filled(location: &str, object: &Object) -> Option<String> {
+fn filled(location: &str, object: &Object, kind: &str) -> Option<String> {
     let (group, version) = object.api_version().rsplit_once('/').unwrap_or(("core", object.api_version()));
-    let kind = object.kind().to_ascii_lowercase();
+    let kind = kind.to_ascii_lowercase();
     let suffix = match object.group().split('.').next().unwrap_or_default() {
         "" => format!("-{version}"),
         group => format!("-{group}-{version}"),
@@ -165,7 +188,7 @@ pub(super) fn check(gatherer: &mut Gatherer<'_>) {
                     let message = format!("`apiVersion`: its CustomResourceDefinition serves {}", versions.join(", "));
                     gatherer.add("schema", (cluster, by, object), &[Step::Key("apiVersion".to_owned())], message);
                 }
-                Ok(None) => fits_schema(gatherer, (cluster, by, object)),
+                Ok(None) => fits_schema(gatherer, (cluster, by, object), &own),
                 Err(error) => gatherer.add("schema-missing", (cluster, by, object), &[], error.to_string()),
             }
         }
@@ -217,8 +240,8 @@ fn fits(gatherer: &mut Gatherer<'_>, at: At<'_>, version: &Version, filled: &Val
     fits
 }
 
-/// Holds an object to the JSON schema of its kind.
-fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>) {
+/// Holds an object to the JSON schema of its kind; `own` are the definitions that its cluster brings forth.
+fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>, own: &[&Object]) {
     let object = at.2;
     let found = match gatherer.context.schemas {
         Some(schemas) => schemas.of(object),
@@ -226,10 +249,23 @@ fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>) {
         None => Ok(None),
     };
     match found {
+        // Schemas are named in small letters, and an API server minds them.
+        Ok(Some(_)) if object.kind().starts_with(|first: char| first.is_ascii_lowercase()) => {
+            let message = format!("`kind`: there is no `{}`: kinds start with a capital letter", object.kind());
+            gatherer.add("schema", at, &[Step::Key("kind".to_owned())], message);
+        }
         Ok(Some(validator)) => {
             report(gatherer, at, &validator, &object.0);
         }
         Ok(None) => {
+            let meant = gatherer.context.schemas.and_then(|schemas| schemas.meant(object));
+            if let Some(meant) = meant.or_else(|| gatherer.context.crds.meant(own, object, is_misspelt)) {
+                let (kind, version) = (object.kind(), object.api_version());
+                let message =
+                    format!("`kind`: nothing is known of a `{kind}` in {version}, where there is a `{meant}`: correct it");
+                gatherer.add("schema", at, &[Step::Key("kind".to_owned())], message);
+                return;
+            }
             let kind = format!("{} {}", object.api_version(), object.kind());
             *gatherer.without_schema.entry(kind.clone()).or_default() += 1;
             if gatherer.context.require_schemas {

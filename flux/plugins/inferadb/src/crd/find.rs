@@ -77,6 +77,21 @@ impl Crds {
         Ok(None)
     }
 
+    /// A kind of the same group and version that this one is likely meant to be.
+    pub(crate) fn meant(&self, own: &[&Object], object: &Object, is_misspelt: fn(&str, &str) -> bool) -> Option<String> {
+        let version = object.api_version().rsplit('/').next().unwrap_or_default();
+        let meant = |definition: &Value| {
+            let spec = &definition["spec"];
+            let kind = spec["names"]["kind"].as_str().filter(|kind| is_misspelt(object.kind(), kind))?;
+            let serves = spec["versions"].as_array()?.iter().any(|one| one["name"] == version);
+            (is_crd(definition) && spec["group"] == object.group() && serves).then(|| kind.to_owned())
+        };
+        let files = self.files.iter().enumerate().filter(|(_, file)| file.groups.contains(object.group()));
+        let documents = files.filter_map(|(position, file)| self.documents(position, file).ok());
+        let in_files = || documents.into_iter().find_map(|documents| documents.iter().find_map(meant));
+        own.iter().find_map(|one| meant(&one.0)).or_else(in_files)
+    }
+
     fn documents(&self, position: usize, file: &File) -> Result<Rc<Vec<Value>>> {
         if let Some(documents) = self.read.borrow().get(&position) {
             return Ok(Rc::clone(documents));

@@ -2,6 +2,7 @@
 //! what it does not know is dropped, names match without regard to case, and a number where a text belongs becomes one.
 
 use serde_json::{Map, Value};
+use strsim::osa_distance;
 
 use crate::yaml::{Kind, Node};
 
@@ -196,27 +197,11 @@ fn find_unknown(node: &Node, fields: &[Field], path: &str, found: &mut Vec<Unkno
             }
             Some(_) => {}
             None => {
-                let nearest = fields.iter().map(|(name, _)| *name).min_by_key(|name| distance(name, &entry.key));
+                let nearest = fields.iter().map(|(name, _)| *name).min_by_key(|name| osa_distance(name, &entry.key));
                 found.push(Unknown { line: entry.line, field, nearest: nearest.unwrap_or_default() });
             }
         }
     }
-}
-
-/// How many letters differ: Levenshtein's distance.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (position, letter) in one.chars().enumerate() {
-        let mut next = vec![position + 1];
-        for (column, pair) in row.windows(2).enumerate() {
-            let replaced = pair[0] + usize::from(other.get(column) != Some(&letter));
-            let left = next.last().copied().unwrap_or_default();
-            next.push(replaced.min(pair[1] + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 fn wrong(path: &str, expected: &'static str) -> WrongType {

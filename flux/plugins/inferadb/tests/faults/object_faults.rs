@@ -31,6 +31,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         held("a text that becomes a number", number),
         held("a field that another one rules out", broken_rule),
         held("a kind without a schema", unknown_kind),
+        held("a kind that is misspelt", misspelt_kind),
     ]
 }
 
@@ -269,6 +270,14 @@ fn broken_rule(tree: &mut Tree, dice: &mut Dice) -> Planted {
     let at = dice.choose(&tree.lines(|document, line| document.kind == "Provider" && line == "spec:"));
     tree.insert(&at, "  commitStatusExpr: \"'deployed'\"");
     at.is("crd-rule")
+}
+
+fn misspelt_kind(tree: &mut Tree, dice: &mut Dice) -> Planted {
+    // Of these, nothing else tells that one is missing.
+    let kinds = ["PodDisruptionBudget", "ImagePolicy", "ImageUpdateAutomation", "Alert"];
+    let at = dice.choose(&tree.lines(|document, line| kinds.contains(&document.kind.as_str()) && line.starts_with("kind: ")));
+    tree.misspell(&at);
+    at.is("schema")
 }
 
 fn unknown_kind(tree: &mut Tree, dice: &mut Dice) -> Planted {
