@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use clap::{Args, ValueEnum};
 
@@ -53,6 +54,9 @@ pub(crate) struct Shared {
     /// Renders everything anew, and keeps nothing
     #[arg(long)]
     no_cache: bool,
+    /// What `vars` and `set` say
+    #[arg(skip)]
+    given: OnceLock<Arc<Given>>,
 }
 
 /// How results are written.
@@ -115,9 +119,13 @@ impl Shared {
         Ok(Renderer::new(kustomize, cache))
     }
 
-    /// What lives only in clusters.
-    pub(crate) fn given(&self) -> Result<Given> {
-        Given::read(&self.vars, &self.set)
+    /// What lives only in clusters. Read once, as a pipe can be.
+    pub(crate) fn given(&self) -> Result<Arc<Given>> {
+        if let Some(given) = self.given.get() {
+            return Ok(Arc::clone(given));
+        }
+        let given = Arc::new(Given::read(&self.vars, &self.set)?);
+        Ok(Arc::clone(self.given.get_or_init(|| given)))
     }
 
     /// The names of the clusters of a tree.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::object::{FLUX_KUSTOMIZE, Id, Object};
-use crate::parallel::{in_parallel, on_each};
+use crate::parallel::{in_parallel, in_parallel_where_many, on_each};
 use crate::place::Place;
 use crate::post_build;
 use crate::progress::Progress;
@@ -192,7 +192,7 @@ pub(crate) fn build<R: Send>(input: &Input<'_>, then: impl Fn(&Cluster) -> R + S
     let mut states: Vec<(usize, State)> = states.into_iter().enumerate().collect();
     states.sort_by_key(|(_, state)| !state.waits());
     // Each cluster on its own: while one waits for kustomize, others go on.
-    let mut built = on_each(states, |(position, mut state)| {
+    let mut built = on_each(states, 4, |(position, mut state)| {
         state.build(input, &artifacts, &progress);
         let cluster = state.done();
         let result = input.renderer.beside(|| then(&cluster));
@@ -295,7 +295,7 @@ impl State {
             // What is kept is there at once; what waits for a program does so in a thread of its own.
             let (waiting, kept): (Vec<_>, Vec<_>) =
                 begun.into_iter().partition(|(_, render)| render.as_ref().is_ok_and(Render::waits));
-            let rendered = on_each(waiting, end).into_iter().chain(kept.into_iter().map(end));
+            let rendered = on_each(waiting, 1, end).into_iter().chain(kept.into_iter().map(end));
             for (position, rendered) in rendered {
                 let rendered = self.placed(position, input, rendered);
                 self.nodes[position].step = Step::Rendered(rendered);
@@ -306,7 +306,8 @@ impl State {
     }
 
     fn begin_all(&mut self, input: &Input<'_>, artifacts: &Artifacts) {
-        self.begun = self.unrendered().map(|position| (position, self.begin(position, input, artifacts))).collect();
+        let found: Vec<usize> = self.unrendered().collect();
+        self.begun = in_parallel_where_many(&found, 8, |position| (*position, self.begin(*position, input, artifacts)));
     }
 
     fn unrendered(&self) -> impl Iterator<Item = usize> {

@@ -9,14 +9,20 @@ use crate::error::Result;
 use crate::render::{Cache, hex};
 use crate::tree::{Tree, tracked};
 
-/// Does a job with the files of a repository. It may be done twice: what it has done but for its result must do no harm.
+/// Does a job with the files of a repository, whose path has no links in it. It may be done twice: what it has done but for its result must do no harm.
 pub(crate) fn with_files<T>(root: &Path, cache: &Cache, job: impl Fn(&Tree) -> T) -> Result<T> {
     let key = format!("listing\0{}", root.display());
     let key = hex(&Sha256::digest(key.as_bytes()));
-    let Some(last) = cache.get(&key) else {
+    let remember = |listed: Option<&String>| match listed {
+        Some(listed) => cache.put(&key, listed),
+        None => cache.remove(&key),
+    };
+    // What the job writes for a while must not be there when git looks.
+    let writes = std::env::temp_dir().canonicalize().is_ok_and(|folder| folder.starts_with(root)) || cache.is_below(root);
+    let Some(last) = cache.get(&key).filter(|_| !writes) else {
         let listed = tracked(root)?;
-        if let Some(listed) = &listed {
-            cache.put(&key, listed);
+        if !writes {
+            remember(listed.as_ref());
         }
         return Ok(job(&Tree::listed(root, listed.as_deref())?));
     };
@@ -28,9 +34,7 @@ pub(crate) fn with_files<T>(root: &Path, cache: &Cache, job: impl Fn(&Tree) -> T
             return Ok(result);
         }
         drop(result);
-        if let Some(listed) = &listed {
-            cache.put(&key, listed);
-        }
+        remember(listed.as_ref());
         Ok(job(&Tree::listed(root, listed.as_deref())?))
     })
 }

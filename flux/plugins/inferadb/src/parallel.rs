@@ -71,16 +71,21 @@ impl Drop for Behind {
     }
 }
 
-/// Runs a job on each item, on more threads than there are cores, and gives the results in order: jobs wait for programs, the
-/// sooner the better.
-pub(crate) fn on_each<T: Send, R: Send>(items: Vec<T>, job: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let threads = (4 * cores()).min(items.len());
+/// Runs a job on each item, on so many threads for each core, and gives the results in order. More than one are for jobs that
+/// wait for programs, the sooner the better.
+pub(crate) fn on_each<T: Send, R: Send>(items: Vec<T>, threads_per_core: usize, job: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let threads = (threads_per_core * cores()).min(items.len());
     run(threads, items.into_iter(), job)
 }
 
 /// Runs a job for each item on as many threads as there are cores, and gives the results in order.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
     run(cores().min(items.len()), items.iter(), job)
+}
+
+/// The same for jobs so short that a thread is worth it only where it has so many to do.
+pub(crate) fn in_parallel_where_many<T: Sync, R: Send>(items: &[T], many: usize, job: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    run(cores().min(items.len() / many.max(1)), items.iter(), job)
 }
 
 /// Runs jobs on so many threads, and gives their results in the order of the items.
@@ -123,8 +128,10 @@ mod tests {
         let items: Vec<usize> = (0..1000).collect();
         let expected: Vec<usize> = items.iter().map(|item| item * 2).collect();
         assert_eq!(in_parallel(&items, |item| item * 2), expected);
-        assert_eq!(on_each(items, |item| item * 2), expected);
-        assert!(on_each(Vec::new(), |item: usize| item).is_empty());
+        assert_eq!(in_parallel_where_many(&items, 8, |item| item * 2), expected);
+        assert_eq!(in_parallel_where_many(&items, 2000, |item| item * 2), expected);
+        assert_eq!(on_each(items, 4, |item| item * 2), expected);
+        assert!(on_each(Vec::new(), 1, |item: usize| item).is_empty());
     }
 
     #[test]

@@ -80,14 +80,19 @@ impl Scratch {
         let _gate = gate();
         let path = self.0.join(path);
         let failed = |source| Error::Write { path: path.clone(), source };
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(failed)?;
-        }
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).and_then(|mut file| file.write_all(content)).map_err(failed)
+        let opened = options.open(&path).or_else(|error| match path.parent() {
+            // Most files are in a folder that is there by now.
+            Some(parent) if error.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(parent)?;
+                options.open(&path)
+            }
+            _ => Err(error),
+        });
+        opened.and_then(|mut file| file.write_all(content)).map_err(failed)
     }
 }
 

@@ -44,11 +44,11 @@ impl Artifact {
     }
 }
 
-/// The artifacts made so far, by folder and `spec.ignore`.
+/// The artifacts made so far, by whether they are this repository's, folder, and `spec.ignore`.
 #[derive(Default)]
 pub(crate) struct Artifacts(Mutex<HashMap<ArtifactKey, Arc<Artifact>>>);
 
-type ArtifactKey = (String, Option<String>);
+type ArtifactKey = (bool, String, Option<String>);
 
 impl Artifacts {
     fn get(&self, key: ArtifactKey, make: impl FnOnce() -> Result<Tree>) -> Result<Arc<Artifact>> {
@@ -99,7 +99,7 @@ impl Sources {
         let ignore = self.known.get(source).and_then(|spec| spec["ignore"].as_str()).map(str::to_owned);
         if let Some(Folder { path, is_used }) = folders.get(source) {
             is_used.store(true, Ordering::Relaxed);
-            let key = (path.display().to_string(), ignore.clone());
+            let key = (false, path.display().to_string(), ignore.clone());
             return artifacts.get(key, || Tree::from_folder(path)?.artifact(ignore.as_deref()));
         }
         if source != self.own && !self.is_same(source, &self.own) {
@@ -107,7 +107,7 @@ impl Sources {
         }
         let ignore = ignore.or_else(|| self.ignore.clone().filter(|_| source == self.own));
         let folder = &self.folder;
-        artifacts.get((format!("./{folder}"), ignore.clone()), || {
+        artifacts.get((true, folder.clone(), ignore.clone()), || {
             if folder.is_empty() {
                 repository.artifact(ignore.as_deref())
             } else {

@@ -1,10 +1,10 @@
 //! The files of a source, as the artifact of source-controller holds them: from a checkout, or from a commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::ignore::Ignore;
@@ -17,6 +17,8 @@ pub(crate) struct Tree {
     folders: Arc<BTreeSet<String>>,
     /// What an artifact leaves out of them. Asked of each path that is asked for: a repository has many more.
     ignore: Option<Arc<Ignore>>,
+    /// What it leaves in, where all of it was asked for.
+    kept: Arc<OnceLock<HashSet<String>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ impl Tree {
             }
         }
         let files = paths.into_iter().map(|path| (path.clone(), Content::Disk(root.join(path)))).collect();
-        Tree { files: Arc::new(files), folders: Arc::new(folders), ignore: None }
+        Tree { files: Arc::new(files), folders: Arc::new(folders), ignore: None, kept: Arc::default() }
     }
 
     /// Puts other files below a folder, over those that are there.
@@ -135,7 +137,15 @@ impl Tree {
     }
 
     fn leaves_out(&self, path: &str) -> bool {
-        self.ignore.as_ref().is_some_and(|ignore| ignore.leaves_out(path))
+        let Some(ignore) = &self.ignore else { return false };
+        self.kept.get().map_or_else(|| ignore.leaves_out(path), |kept| !kept.contains(path))
+    }
+
+    /// Asks of all paths at once.
+    fn look_at_all(&self) {
+        if let Some(ignore) = &self.ignore {
+            self.kept.get_or_init(|| self.files.keys().filter(|path| !ignore.leaves_out(path)).cloned().collect());
+        }
     }
 
     /// What an artifact of these files holds: without those that `.sourceignore` files and `ignore` leave out.
@@ -153,7 +163,7 @@ impl Tree {
             rules.add(&self.text(path)?, path.rsplit_once('/').map_or("", |(folder, _)| folder));
         }
         rules.add(ignore.unwrap_or_default(), "");
-        Ok(Tree { ignore: Some(Arc::new(rules)), ..self.clone() })
+        Ok(Tree { ignore: Some(Arc::new(rules)), kept: Arc::default(), ..self.clone() })
     }
 
     pub(crate) fn has_file(&self, path: &str) -> bool {
@@ -175,6 +185,9 @@ impl Tree {
     /// All paths below a folder, in the order of a walk: by name within each folder.
     pub(crate) fn below(&self, folder: &str) -> Vec<&str> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        if folder.is_empty() {
+            self.look_at_all();
+        }
         let mut paths: Vec<&str> = self
             .files
             .range(prefix.clone()..)

@@ -4,7 +4,9 @@
 
 mod support;
 
-use serde_json::json;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
 use support::{Repo, kustomization, object};
 
 /// A Flux Kustomization of this repository, with more of its spec.
@@ -131,6 +133,31 @@ fn what_lives_only_in_the_cluster_is_given_on_the_command_line() {
     for (arguments, value) in [(["--set", "X=set"], "set"), (["--vars", "vars.yaml"], "from-file")] {
         let built = repo.build(&arguments);
         assert_eq!(object(kustomization(&built, "one", "apps"), "ConfigMap", "a")["data"]["x"], value);
+    }
+}
+
+#[test]
+fn variables_may_come_through_a_pipe() {
+    let repo = Repo::new(&[
+        (
+            "clusters/one/all.yaml",
+            &flux("apps", "./apps", "  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n"),
+        ),
+        ("apps/a.yaml", &config_map("a", "{x: \"${X}\"}")),
+    ]);
+    repo.commit();
+    for new in ["", "apps/b.yaml", "apps/c.yaml"] {
+        if !new.is_empty() {
+            // What git listed before lacks it, so that all is built again.
+            repo.write(new, &config_map(&new[5..6], "{}"));
+        }
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"X: piped\n").unwrap();
+        drop(writer);
+        let ran = repo.run_in(repo.path(), &["build", "--vars", "/dev/stdin", "--output", "json"], reader);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let built = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(object(kustomization(&built, "one", "apps"), "ConfigMap", "a")["data"]["x"], "piped");
     }
 }
 
@@ -361,6 +388,11 @@ fn a_folder_may_stand_for_a_source_elsewhere() {
         "{}",
         without.err
     );
+    // From another folder, too, whose name is then as short as that of the repository's own files.
+    let from_there = ["build", "--output", "json", "--source", "GitRepository/flux-system/theirs=./", "--repo"];
+    let ran = repo.run_in(theirs.path(), &[&from_there[..], &[repo.path().to_str().unwrap()]].concat(), Stdio::null());
+    let built: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(object(kustomization(&built, "one", "theirs"), "ConfigMap", "a")["data"]["x"], "theirs");
     let built = repo.build(&["--source", &format!("GitRepository/flux-system/theirs={}", theirs.path().display())]);
     let made = kustomization(&built, "one", "theirs");
     assert_eq!(object(made, "ConfigMap", "a")["data"]["x"], "theirs");

@@ -1,7 +1,7 @@
 //! What was rendered before, by the hash of all that went into it. Losing it costs time and nothing else, so nothing here
 //! fails.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// More than this many are not kept.
 const MOST_ENTRIES: usize = 4000;
@@ -47,6 +47,17 @@ impl Cache {
         }
     }
 
+    pub(crate) fn remove(&self, key: &str) {
+        if let Some(folder) = &self.0 {
+            let _ = std::fs::remove_file(folder.join(key));
+        }
+    }
+
+    /// Whether it is below another folder.
+    pub(crate) fn is_below(&self, folder: &Path) -> bool {
+        self.0.as_ref().and_then(|own| own.canonicalize().ok()).is_some_and(|own| own.starts_with(folder))
+    }
+
     /// Drops the oldest entries where there are too many.
     fn trim(&self) {
         let Some(entries) = self.0.as_ref().and_then(|folder| std::fs::read_dir(folder).ok()) else { return };
@@ -63,7 +74,7 @@ impl Cache {
 }
 
 /// Renders may hold what is nobody else's business.
-fn private_folder(folder: &std::path::Path) -> std::io::Result<()> {
+fn private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -31,6 +31,9 @@ use crate::yaml;
 /// Changes when the same input would be rendered otherwise.
 const FORMAT: &str = "2";
 
+/// More bytes of files than this no build holds while it waits.
+const MOST_HELD: usize = 1 << 20;
+
 /// What `kustomize build` gave.
 #[derive(Clone, Debug)]
 pub(crate) struct Rendered {
@@ -39,18 +42,28 @@ pub(crate) struct Rendered {
     pub(crate) files: Vec<String>,
 }
 
+/// A build that was looked up.
+pub(crate) enum Started {
+    /// It was built before.
+    Kept(Rendered),
+    Waits(Box<Waiting>),
+    /// It takes many files, which are read again when its turn comes: of many builds that wait, each would hold its own.
+    TakesMuch {
+        source_name: String,
+        spec: Value,
+    },
+}
+
 /// A build of which all is known that goes into it.
-pub(crate) struct Started {
+pub(crate) struct Waiting {
     folder: String,
     closure: Closure,
     key: String,
-    kept: Option<Arc<Vec<Document>>>,
 }
 
 impl Started {
-    /// Whether it was built before.
     pub(crate) fn is_kept(&self) -> bool {
-        self.kept.is_some()
+        matches!(self, Started::Kept(_))
     }
 }
 
@@ -69,13 +82,22 @@ pub(crate) struct Renderer {
     slots: Slots,
     cache: Cache,
     done: Mutex<HashMap<String, Shared>>,
+    /// What other runs have built.
+    read: Mutex<HashMap<String, Arc<Vec<Document>>>>,
     /// Writes down what was built, and cleans up after it.
     behind: Behind,
 }
 
 impl Renderer {
     pub(crate) fn new(kustomize: Kustomize, cache: Cache) -> Self {
-        Renderer { kustomize, slots: Slots::new(), cache, done: Mutex::default(), behind: Behind::default() }
+        Renderer {
+            kustomize,
+            slots: Slots::new(),
+            cache,
+            done: Mutex::default(),
+            read: Mutex::default(),
+            behind: Behind::default(),
+        }
     }
 
     /// The same, which keeps nothing on disk.
@@ -90,39 +112,42 @@ impl Renderer {
 
     /// Builds `spec.path` of a source.
     pub(crate) fn render(&self, tree: &Tree, source_name: &str, spec: &Value) -> Result<Rendered> {
-        self.finish(tree, self.start(tree, source_name, spec)?)
+        let waiting = waiting(&self.kustomize, tree, source_name, spec)?;
+        match self.kept(&waiting.key) {
+            Some(documents) => Ok(Rendered { documents, files: waiting.closure.files.into_keys().collect() }),
+            None => self.run(tree, waiting),
+        }
     }
 
     /// What takes no time of it: all, where the build is kept.
     pub(crate) fn start(&self, tree: &Tree, source_name: &str, spec: &Value) -> Result<Started> {
-        let folder = join_secure(spec["path"].as_str().unwrap_or_default());
-        if !tree.has_folder(&folder) {
-            let path = spec["path"].as_str().unwrap_or_default().to_owned();
-            return Err(Error::NoPath { path, source_name: source_name.to_owned() });
-        }
-        let generated = generate::generate(tree, &folder, spec)?;
-        let decrypts = spec["decryption"]["provider"] == "sops";
-        let mut closure = closure::closure(tree, &folder, &generated, decrypts)?;
-        if closure.needs_all {
-            add_all(tree, &mut closure)?;
-        }
-        let key = self.key(&folder, &closure);
-        let kept = self.kept(&key);
-        Ok(Started { folder, closure, key, kept })
+        let waiting = waiting(&self.kustomize, tree, source_name, spec)?;
+        Ok(match self.kept(&waiting.key) {
+            Some(documents) => Started::Kept(Rendered { documents, files: waiting.closure.files.into_keys().collect() }),
+            None if waiting.closure.files.values().map(Vec::len).sum::<usize>() > MOST_HELD => {
+                Started::TakesMuch { source_name: source_name.to_owned(), spec: spec.clone() }
+            }
+            None => Started::Waits(Box::new(waiting)),
+        })
     }
 
     /// The rest of it: kustomize, where it must run.
     pub(crate) fn finish(&self, tree: &Tree, started: Started) -> Result<Rendered> {
-        let Started { folder, mut closure, key, kept } = started;
-        if let Some(documents) = kept {
-            return Ok(Rendered { documents, files: closure.files.into_keys().collect() });
+        match started {
+            Started::Kept(rendered) => Ok(rendered),
+            Started::Waits(waiting) => self.run(tree, *waiting),
+            Started::TakesMuch { source_name, spec } => self.render(tree, &source_name, &spec),
         }
+    }
+
+    fn run(&self, tree: &Tree, waiting: Waiting) -> Result<Rendered> {
+        let Waiting { folder, mut closure, key } = waiting;
         let own: Vec<String> = closure.files.keys().filter(|path| !closure.contents.contains(*path)).cloned().collect();
         let documents = match self.build(&key, &folder, &closure) {
             // A reference that was not followed: with all files, kustomize finds it, or says what is missing.
             Err(Error::Kustomize(message)) if !closure.needs_all && is_missing(&message) => {
                 add_all(tree, &mut closure)?;
-                let key = self.key(&folder, &closure);
+                let key = key_of(&self.kustomize, &folder, &closure);
                 self.kept(&key).map_or_else(|| self.build(&key, &folder, &closure), Ok)
             }
             result => result,
@@ -135,12 +160,20 @@ impl Renderer {
         Ok(Rendered { documents, files })
     }
 
-    /// What was built before, in this run or another. Waits for nobody who builds it just now.
+    /// What was built before, in this run or another. Waits for nobody who builds it just now: who asks may hold a core that
+    /// the other one waits for.
     fn kept(&self, key: &str) -> Option<Arc<Vec<Document>>> {
-        match self.slot(key).get() {
-            Some(built) => built.as_ref().ok().cloned(),
-            None => kept::read(&self.cache.get(key)?).map(Arc::new),
+        if let Some(built) = self.slot(key).get() {
+            return built.as_ref().ok().cloned();
         }
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = read.get(key) {
+            return Some(Arc::clone(known));
+        }
+        drop(read);
+        let documents = Arc::new(kept::read(&self.cache.get(key)?)?);
+        read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(read.entry(key.to_owned()).or_insert(documents)))
     }
 
     fn slot(&self, key: &str) -> Shared {
@@ -160,12 +193,16 @@ impl Renderer {
     }
 
     fn build_now(&self, key: &str, folder: &str, closure: &Closure) -> Result<Arc<Vec<Document>>> {
-        let scratch = Scratch::new()?;
-        scratch.folder(folder)?;
-        for (path, content) in &closure.files {
-            scratch.write(path, content)?;
-        }
-        let printed = self.slots.run(|| self.kustomize.build(scratch.path(), folder))?;
+        // Written once there is a core for it: many may wait.
+        let (scratch, printed) = self.slots.run(|| -> Result<(Scratch, String)> {
+            let scratch = Scratch::new()?;
+            scratch.folder(folder)?;
+            for (path, content) in &closure.files {
+                scratch.write(path, content)?;
+            }
+            let printed = self.kustomize.build(scratch.path(), folder)?;
+            Ok((scratch, printed))
+        })?;
         let documents = Arc::new(documents(&printed)?);
         let (cache, key, written) = (self.cache.clone(), key.to_owned(), Arc::clone(&documents));
         self.behind.run(move || {
@@ -174,22 +211,39 @@ impl Renderer {
         });
         Ok(documents)
     }
+}
 
-    /// Everything that decides what comes out.
-    fn key(&self, folder: &str, closure: &Closure) -> String {
-        let mut hash = Sha256::new();
-        for part in [FORMAT, &self.kustomize.version, folder] {
-            hash.update(part);
-            hash.update([0]);
-        }
-        for (path, content) in &closure.files {
-            hash.update(path);
-            hash.update([0]);
-            hash.update(content.len().to_le_bytes());
-            hash.update(content);
-        }
-        hex(&hash.finalize())
+/// All that goes into a build.
+fn waiting(kustomize: &Kustomize, tree: &Tree, source_name: &str, spec: &Value) -> Result<Waiting> {
+    let folder = join_secure(spec["path"].as_str().unwrap_or_default());
+    if !tree.has_folder(&folder) {
+        let path = spec["path"].as_str().unwrap_or_default().to_owned();
+        return Err(Error::NoPath { path, source_name: source_name.to_owned() });
     }
+    let generated = generate::generate(tree, &folder, spec)?;
+    let decrypts = spec["decryption"]["provider"] == "sops";
+    let mut closure = closure::closure(tree, &folder, &generated, decrypts)?;
+    if closure.needs_all {
+        add_all(tree, &mut closure)?;
+    }
+    let key = key_of(kustomize, &folder, &closure);
+    Ok(Waiting { folder, closure, key })
+}
+
+/// Everything that decides what comes out.
+fn key_of(kustomize: &Kustomize, folder: &str, closure: &Closure) -> String {
+    let mut hash = Sha256::new();
+    for part in [FORMAT, &kustomize.version, folder] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    for (path, content) in &closure.files {
+        hash.update(path);
+        hash.update([0]);
+        hash.update(content.len().to_le_bytes());
+        hash.update(content);
+    }
+    hex(&hash.finalize())
 }
 
 fn add_all(tree: &Tree, closure: &mut Closure) -> Result<()> {

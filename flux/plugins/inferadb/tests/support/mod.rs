@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -81,9 +81,15 @@ impl Repo {
 
     /// Runs the plugin.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_in(self.path(), arguments, Stdio::null())
+    }
+
+    /// Runs the plugin in another folder, or with something to read.
+    pub(crate) fn run_in(&self, folder: &Path, arguments: &[&str], input: impl Into<Stdio>) -> Ran {
         let output = Command::new(env!("CARGO_BIN_EXE_flux-inferadb"))
             .args(arguments)
-            .current_dir(self.path())
+            .current_dir(folder)
+            .stdin(input)
             .env("KUSTOMIZE", built("KUSTOMIZE_CLI", "kustomize"))
             .env("FLUX_INFERADB_CACHE", self.cache())
             .env("NO_COLOR", "1")
