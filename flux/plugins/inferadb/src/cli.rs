@@ -1,5 +1,6 @@
 //! What commands share on the command line, and the one door for what is printed.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -142,7 +143,7 @@ impl Shared {
         releaser: Option<&Releaser>,
     ) -> Result<Vec<Cluster>> {
         let built = self.build_then(tree, names, renderer, releaser, |_| ())?;
-        built.in_vain.iter().for_each(|warning| tell(warning));
+        built.in_vain.values().for_each(|warning| tell(warning));
         Ok(built.clusters)
     }
 
@@ -156,6 +157,7 @@ impl Shared {
         then: impl Fn(&Cluster) -> R + Sync,
     ) -> Result<Built<R>> {
         let given = self.given()?;
+        given.is_taken.store(false, Ordering::Relaxed);
         let sources = self.folders()?;
         let clusters = self.clusters_told();
         let input = Input { tree, clusters, names, given: &given, sources: &sources, renderer };
@@ -186,26 +188,28 @@ impl Shared {
         Ok(folders)
     }
 
-    /// What was told and changes nothing, which may be a typing error.
-    fn in_vain(&self, clusters: &[Cluster], given: &Given, folders: &Folders) -> Vec<String> {
+    /// What was told and changes nothing, which may be a typing error, with the words to say so.
+    fn in_vain(&self, clusters: &[Cluster], given: &Given, folders: &Folders) -> BTreeMap<String, String> {
         let reads = |name: &str| {
             let built = clusters.iter().flat_map(Cluster::producers).filter_map(|producer| producer.outcome.as_ref().ok());
             built.into_iter().any(|built| built.reads.contains(name))
         };
         // What does not build may have asked for any of it.
         if !clusters.iter().all(Cluster::is_whole) {
-            return Vec::new();
+            return BTreeMap::new();
         }
         let why = |name: &str| match given.is_taken.load(Ordering::Relaxed) {
-            false => Some("every object of `substituteFrom` is in the tree or in `--vars`, and goes before"),
-            true if !reads(name) => Some("nothing that was built reads this variable"),
+            false => Some("nothing that was built lacks an object of `substituteFrom`, for which it would stand"),
+            true if !reads(name) => Some("nothing that was built reads it"),
             true => None,
         };
-        let sets = self.set.iter().filter_map(|set| set.split_once('=')).filter_map(|(name, _)| Some((name, why(name)?)));
-        let sets = sets.map(|(name, why)| format!("warning: `--set {name}` changes nothing: {why}"));
+        let names = self.set.iter().filter_map(|set| set.split_once('=')).map(|(name, _)| name);
+        let sets = names.filter_map(|name| Some((format!("--set {name}"), why(name)?)));
+        let sets = sets.map(|(told, why)| (told.clone(), format!("warning: the variable of `{told}` goes nowhere: {why}")));
         let unused = folders.iter().filter(|(_, folder)| !folder.is_used.load(Ordering::Relaxed));
-        let sources = unused
-            .map(|(key, _)| format!("warning: `--source {key}` changes nothing: nothing that was built comes from this source"));
+        let sources = unused.map(|(key, _)| format!("--source {key}"));
+        let sources = sources
+            .map(|told| (told.clone(), format!("warning: `{told}` is not used: nothing that was built comes from this source")));
         sets.chain(sources).collect()
     }
 }
@@ -215,8 +219,8 @@ pub(crate) struct Built<R> {
     pub(crate) clusters: Vec<Cluster>,
     /// What was made of each.
     pub(crate) made: Vec<R>,
-    /// Warnings of what was told and changes nothing.
-    pub(crate) in_vain: Vec<String>,
+    /// Warnings of what was told and changes nothing, by what was told.
+    pub(crate) in_vain: BTreeMap<String, String>,
 }
 
 /// Writes a result. A reader that went away wants no more.

@@ -1,4 +1,4 @@
-//! Programs that render or tell: run for a while and no longer, with a scratch folder that only the user can read. Neither of them
+//! Programs that render or tell: run for a while and no longer, with a scratch folder that only the user can read. None of them
 //! outlives the plugin, a signal included.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,7 +111,9 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
 
 /// What git prints of a repository, or its words of why not. It ends after five minutes.
 pub(crate) fn git(repository: &Path, arguments: &[&str], input: Stdio) -> Result<Vec<u8>> {
-    output_within(Command::new("git").arg("-C").arg(repository).args(arguments), input, GIT)
+    // In English: some of what it says is looked into.
+    let mut git = Command::new("git");
+    output_within(git.env("LC_ALL", "C").arg("-C").arg(repository).args(arguments), input, GIT)
 }
 
 fn output_within(command: &mut Command, input: Stdio, limits: Limits) -> Result<Vec<u8>> {

@@ -180,15 +180,15 @@ fn what_is_told_in_vain_is_said() {
     assert_eq!(told(&["--set", "X=1"]), "");
     assert_eq!(
         told(&["--set", "X=1", "--set", "Y=2"]),
-        "warning: `--set Y` changes nothing: nothing that was built reads this variable\n"
+        "warning: the variable of `--set Y` goes nowhere: nothing that was built reads it\n"
     );
     assert_eq!(
         told(&["--vars", "vars.yaml", "--set", "X=1"]),
-        "warning: `--set X` changes nothing: every object of `substituteFrom` is in the tree or in `--vars`, and goes before\n"
+        "warning: the variable of `--set X` goes nowhere: nothing that was built lacks an object of `substituteFrom`, for which it would stand\n"
     );
     assert_eq!(
         told(&["--set", "X=1", "--source", "GitRepository/flux-system/other=elsewhere"]),
-        "warning: `--source GitRepository/flux-system/other` changes nothing: nothing that was built comes from this source\n"
+        "warning: `--source GitRepository/flux-system/other` is not used: nothing that was built comes from this source\n"
     );
     for (source, why) in [
         ("GitRepository/flux-system/other=nowhere", "there is no folder `nowhere`"),

@@ -233,7 +233,9 @@ fn a_kind_that_is_misspelt_is_found() {
         found(&repo, arguments)
     };
     let meant = |kind: &str, known: &str| {
-        let message = format!("`kind`: nothing is known of a `{kind}` in example.com/v1, where there is a `{known}`: correct it");
+        let message = format!(
+            "`kind`: nothing is known of a `{kind}` in example.com/v1, where there is a `{known}`: correct it, or give its schema with `--schema-location`"
+        );
         vec![("schema".to_owned(), 2, message)]
     };
     assert_eq!(with("Wigdet", &[CRDS]), meant("Wigdet", "Widget"));
@@ -241,8 +243,14 @@ fn a_kind_that_is_misspelt_is_found() {
     assert_eq!(with("Wigdet", &[schemas]), meant("Wigdet", "widget"));
     // Another one, which nothing is known of.
     assert_eq!(with("Gadget", &[schemas, CRDS]), []);
-    let small = "`kind`: there is no `widget`: kinds start with a capital letter".to_owned();
-    assert_eq!(with("widget", &[schemas]), [("schema".to_owned(), 2, small)]);
+    // Whoever defines a kind may have it start small, but not those who use it.
+    assert_eq!(with("widget", &[schemas]), []);
+    assert_eq!(with("widget", &[schemas, CRDS]), meant("widget", "Widget"));
+    assert_eq!(with("wIdget", &[CRDS]), meant("wIdget", "Widget"));
+    let own = repo("apiVersion: v1\nkind: configMap\nmetadata: {name: a, namespace: default}\n");
+    own.write("schemas/core/configmap_v1.json", "{}");
+    let small = "`kind`: there is no `configMap`: Kubernetes' own kinds start with a capital letter".to_owned();
+    assert_eq!(found(&own, &[schemas]), [("schema".to_owned(), 2, small)]);
 }
 
 #[test]
@@ -251,7 +259,11 @@ fn a_location_of_schemas_that_holds_none_is_refused() {
     for (location, why) in [
         ("nowhere/{{.ResourceKind}}.json", "there is no folder `nowhere`"),
         ("https://example.com/{{.ResourceKind}}.json", "schemas are not fetched: name a path on this machine"),
-        ("default", "it names one file for all kinds: write `{{.ResourceKind}}` where the kind belongs"),
+        ("default", "it leaves no place for a kind: write it as `DIR/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json`"),
+        (
+            "./{{ .NormalizedKubernetesVersion }}/{{.ResourceKind}}.json",
+            "it asks for something else than `{{.Group}}`, `{{.ResourceKind}}`, `{{.ResourceAPIVersion}}`, `{{.KindSuffix}}`, `{{.StrictSuffix}}`",
+        ),
     ] {
         let ran = repo.run(&["validate", "--schema-location", location]);
         assert_eq!((ran.code, ran.err), (2, format!("error: `--schema-location {location}`: {why}\n")));

@@ -35,6 +35,19 @@ fn nothing_changes_where_nothing_changed() {
 }
 
 #[test]
+fn what_neither_side_has_a_use_for_is_said_once() {
+    let repo = repo();
+    let settings = "  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n";
+    repo.write("clusters/one/all.yaml", &format!("{}---\n{}", flux("apps", "./apps", settings), flux("data", "./data", "")));
+    repo.write("apps/a.yaml", &config_map("a", "{x: \"${X:=y}\"}"));
+    let ran = repo.run(&["diff", "HEAD", "--set", "X=y", "--set", "Y=1"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    // Before, nothing lacked an object; after, one variable of two is read.
+    assert_eq!(ran.err, "warning: the variable of `--set Y` goes nowhere: nothing that was built reads it\n");
+    assert_eq!(repo.run(&["diff", "HEAD", "--set", "X=y"]).err, "");
+}
+
+#[test]
 fn objects_are_created_changed_and_pruned_and_data_comes_first() {
     let repo = repo();
     repo.write("apps/a.yaml", &config_map("a", "{x: z}"));

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Gatherer, objects, policies};
 use crate::crd::{self, Found, Version};
@@ -34,17 +34,24 @@ impl Schemas {
 
     /// Those at the locations given.
     pub(crate) fn at(locations: &[String]) -> Result<Self> {
+        let sample = Object(json!({"apiVersion": "v1", "kind": "Pod"}));
         for location in locations {
-            let wrong = |why: String| Err(Error::Usage(format!("`--schema-location {location}`: {why}")));
+            let wrong = |why: &str| Err(Error::Usage(format!("`--schema-location {location}`: {why}")));
             if location.contains("://") {
-                return wrong("schemas are not fetched: name a path on this machine".to_owned());
+                return wrong("schemas are not fetched: name a path on this machine");
             }
             let Some((fixed, _)) = location.split_once("{{") else {
-                return wrong("it names one file for all kinds: write `{{.ResourceKind}}` where the kind belongs".to_owned());
+                return wrong(
+                    "it leaves no place for a kind: write it as `DIR/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json`",
+                );
             };
+            if filled(location, &sample, "pod").is_none_or(|path| path.contains("{{")) {
+                let known: Vec<String> = PARTS.iter().map(|part| format!("`{{{{.{part}}}}}`")).collect();
+                return wrong(&format!("it asks for something else than {}", known.join(", ")));
+            }
             let folder = fixed.rsplit_once('/').map_or(".", |(folder, _)| if folder.is_empty() { "/" } else { folder });
             if !Path::new(folder).is_dir() {
-                return wrong(format!("there is no folder `{folder}`"));
+                return wrong(&format!("there is no folder `{folder}`"));
             }
         }
         Ok(Schemas { locations: locations.to_vec(), read: RefCell::default() })
@@ -75,8 +82,8 @@ impl Schemas {
 
     /// A kind of the same version that this one is likely meant to be, in small letters.
     fn meant(&self, object: &Object) -> Option<String> {
-        let kind = object.kind().to_ascii_lowercase();
-        self.locations.iter().find_map(|location| {
+        let of_group = |location: &&String| location.contains(".Group") || location.contains(".KindSuffix");
+        self.locations.iter().filter(of_group).find_map(|location| {
             let path = filled(location, object, MARK)?;
             let (folder, file) = path.rsplit_once('/').unwrap_or((".", &path));
             let (before, after) = file.split_once(MARK)?;
@@ -84,7 +91,7 @@ impl Schemas {
                 std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
             names.sort();
             let kinds = names.iter().filter_map(|name| name.strip_prefix(before)?.strip_suffix(after));
-            kinds.into_iter().find(|known| is_misspelt(&kind, known)).map(str::to_owned)
+            kinds.into_iter().find(|known| is_misspelt(object.kind(), known)).map(str::to_owned)
         })
     }
 }
@@ -92,10 +99,18 @@ impl Schemas {
 /// In the place of a kind.
 const MARK: &str = "<kind>";
 
-/// Whether a kind differs in one letter, or in the order of two, from one that is known.
+/// Whether a kind differs in one letter, or in the order of two, from one that is known. Schemas are named in small letters.
 fn is_misspelt(kind: &str, known: &str) -> bool {
-    strsim::osa_distance(kind, known) == 1
+    strsim::osa_distance(&kind.to_ascii_lowercase(), &known.to_ascii_lowercase()) == 1
 }
+
+/// Whether a kind is one that is known, but for which letters are capitals.
+fn differs_in_case(kind: &str, known: &str) -> bool {
+    kind != known && kind.eq_ignore_ascii_case(known)
+}
+
+/// What a location may ask for.
+const PARTS: [&str; 5] = ["Group", "ResourceKind", "ResourceAPIVersion", "KindSuffix", "StrictSuffix"];
 
 /// A location with what it asks for, as kubeconform fills it; the group of the core kinds is `core`. Nothing where that would
 /// lead to another folder: a group and a kind are parts of a path.
@@ -106,18 +121,11 @@ fn filled(location: &str, object: &Object, kind: &str) -> Option<String> {
         "" => format!("-{version}"),
         group => format!("-{group}-{version}"),
     };
-    let values = [
-        ("Group", group),
-        ("ResourceKind", &kind),
-        ("ResourceAPIVersion", version),
-        ("KindSuffix", &suffix),
-        ("StrictSuffix", "-strict"),
-    ];
-    let is_part = |value: &str| !value.contains(['/', '\\', '\0']) && !value.contains("..");
-    values.iter().all(|(_, value)| is_part(value)).then(|| {
-        values.into_iter().fold(location.to_owned(), |text, (name, value)| {
-            text.replace(&format!("{{{{.{name}}}}}"), value).replace(&format!("{{{{ .{name} }}}}"), value)
-        })
+    let values = [group, &kind, version, &suffix, "-strict"];
+    let is_part = |value: &&str| !value.contains(['/', '\\', '\0']) && !value.contains("..");
+    values.iter().all(is_part).then(|| {
+        let location = location.replace("{{ ", "{{").replace(" }}", "}}");
+        PARTS.into_iter().zip(values).fold(location, |text, (part, value)| text.replace(&format!("{{{{.{part}}}}}"), value))
     })
 }
 
@@ -243,15 +251,25 @@ fn fits(gatherer: &mut Gatherer<'_>, at: At<'_>, version: &Version, filled: &Val
 /// Holds an object to the JSON schema of its kind; `own` are the definitions that its cluster brings forth.
 fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>, own: &[&Object]) {
     let object = at.2;
+    let misspelt = |gatherer: &mut Gatherer<'_>, meant: &str| {
+        let (kind, version) = (object.kind(), object.api_version());
+        let message = format!(
+            "`kind`: nothing is known of a `{kind}` in {version}, where there is a `{meant}`: correct it, or give its schema with `--schema-location`"
+        );
+        gatherer.add("schema", at, &[Step::Key("kind".to_owned())], message);
+    };
+    if let Some(meant) = gatherer.context.crds.meant(own, object, differs_in_case) {
+        return misspelt(gatherer, &meant);
+    }
     let found = match gatherer.context.schemas {
         Some(schemas) => schemas.of(object),
         None if gatherer.context.crds.is_empty() => return,
         None => Ok(None),
     };
     match found {
-        // Schemas are named in small letters, and an API server minds them.
-        Ok(Some(_)) if object.kind().starts_with(|first: char| first.is_ascii_lowercase()) => {
-            let message = format!("`kind`: there is no `{}`: kinds start with a capital letter", object.kind());
+        // Schemas are named in small letters, and an API server tells them from capitals.
+        Ok(Some(_)) if starts_small(object) => {
+            let message = format!("`kind`: there is no `{}`: Kubernetes' own kinds start with a capital letter", object.kind());
             gatherer.add("schema", at, &[Step::Key("kind".to_owned())], message);
         }
         Ok(Some(validator)) => {
@@ -260,11 +278,7 @@ fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>, own: &[&Object]) {
         Ok(None) => {
             let meant = gatherer.context.schemas.and_then(|schemas| schemas.meant(object));
             if let Some(meant) = meant.or_else(|| gatherer.context.crds.meant(own, object, is_misspelt)) {
-                let (kind, version) = (object.kind(), object.api_version());
-                let message =
-                    format!("`kind`: nothing is known of a `{kind}` in {version}, where there is a `{meant}`: correct it");
-                gatherer.add("schema", at, &[Step::Key("kind".to_owned())], message);
-                return;
+                return misspelt(gatherer, &meant);
             }
             let kind = format!("{} {}", object.api_version(), object.kind());
             *gatherer.without_schema.entry(kind.clone()).or_default() += 1;
@@ -276,6 +290,12 @@ fn fits_schema(gatherer: &mut Gatherer<'_>, at: At<'_>, own: &[&Object]) {
         }
         Err(error) => gatherer.add("schema-missing", at, &[], error.to_string()),
     }
+}
+
+/// Whether it is a kind of Kubernetes' own that starts with a small letter. Others have such kinds.
+fn starts_small(object: &Object) -> bool {
+    let is_own = !object.group().contains('.') || object.group().ends_with(".k8s.io");
+    is_own && object.kind().starts_with(|first: char| first.is_ascii_lowercase())
 }
 
 /// Says what a validator finds, and whether that is nothing.

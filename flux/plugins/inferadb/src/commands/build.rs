@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
     // Not put back piece by piece: the process ends.
     let built = ManuallyDrop::new(with_files(&repository, &options.shared.cache(), all)??);
     let (clusters, written) = (&built.clusters, &built.made);
-    built.in_vain.iter().for_each(|warning| tell(warning));
+    built.in_vain.values().for_each(|warning| tell(warning));
     let mut failed = 0;
     for cluster in clusters {
         for producer in cluster.producers().filter(|producer| !producer.is_left_out()) {

@@ -31,7 +31,7 @@ use crate::yaml;
 /// Changes when the same input would be rendered otherwise.
 const FORMAT: &str = "2";
 
-/// More bytes of files than this no build holds while it waits.
+/// More bytes of files than this no build holds before a thread takes it on.
 const MOST_HELD: usize = 1 << 20;
 
 /// What `kustomize build` gave.
@@ -47,7 +47,7 @@ pub(crate) enum Started {
     /// It was built before.
     Kept(Rendered),
     Waits(Box<Waiting>),
-    /// It takes many files, which are read again when its turn comes: of many builds that wait, each would hold its own.
+    /// It takes many files, which are read again once a thread takes it on: of many builds that wait, each would hold its own.
     TakesMuch {
         source_name: String,
         spec: Value,

@@ -14,7 +14,7 @@ use std::process::Stdio;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{FAILED, FOUND, Shared, colours, print, tell};
+use crate::cli::{Built, FAILED, FOUND, Shared, colours, print, tell};
 use crate::commands::releases::{self, When};
 use crate::error::{Error, Result};
 use crate::fleet::Cluster;
@@ -77,8 +77,16 @@ pub(crate) fn run(options: &Options) -> Result<u8> {
         return Err(Error::Usage(format!("there is no cluster `{unknown}`: there are {}", known.join(", "))));
     }
     let side = |tree: &Tree, there: &[String]| side(options, tree, there, &renderer, releaser.as_ref());
-    let before = side(&before, &old)?;
-    let after = side(&after, &new)?;
+    let (before, after) = (side(&before, &old)?, side(&after, &new)?);
+    // What one side has no use for, the other one may have.
+    let sides = || [&after, &before].into_iter().flatten();
+    for (told, warning) in sides().next().map(|side| &side.in_vain).into_iter().flatten() {
+        if sides().all(|side| side.in_vain.contains_key(told)) {
+            tell(warning);
+        }
+    }
+    let clusters = |side: Option<Built<()>>| side.map(|side| side.clusters).unwrap_or_default();
+    let (before, after) = (clusters(before), clusters(after));
     let noise = Noise::new(&options.strip);
     let names: BTreeSet<&str> = before.iter().chain(&after).map(|cluster| cluster.name.as_str()).collect();
     let find = |side: &'_ [Cluster], name: &str| side.iter().position(|cluster| cluster.name == name);
@@ -141,18 +149,17 @@ fn no_revision(revision: &str) -> String {
     format!("there is no revision `{revision}` in this repository: {advice}")
 }
 
-/// Builds those clusters asked for that are there.
+/// Builds those clusters asked for that are there; nothing where none is.
 fn side(
     options: &Options,
     tree: &Tree,
     there: &[String],
     renderer: &Renderer,
     releaser: Option<&Releaser>,
-) -> Result<Vec<Cluster>> {
+) -> Result<Option<Built<()>>> {
     let names: Vec<String> = options.names.iter().filter(|name| there.contains(name)).cloned().collect();
     if names.is_empty() && !options.names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    // What one side has no use for, the other one may have.
-    Ok(options.shared.build_then(tree, &names, renderer, releaser, |_| ())?.clusters)
+    options.shared.build_then(tree, &names, renderer, releaser, |_| ()).map(Some)
 }
