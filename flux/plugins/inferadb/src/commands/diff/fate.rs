@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::compare::{Placed, Side};
+use super::side::{Placed, Side};
 use crate::fleet::Kustomization;
 use crate::object::{Id, Object};
 

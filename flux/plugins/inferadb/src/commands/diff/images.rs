@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::compare::{Image, Side};
+use super::report::Image;
+use super::side::Side;
 
 /// The images that pods ran with before and run with now, by name without tag and digest.
 pub(super) fn images(before: &Side<'_>, after: &Side<'_>) -> Vec<Image> {

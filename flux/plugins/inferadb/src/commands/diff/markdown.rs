@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::compare::{Change, Kind, Report};
+use super::report::{Change, Kind, Report};
 use crate::shown::{shown, shown_lines};
 
 /// More than this does not fit into a comment; GitHub takes 65536 characters.

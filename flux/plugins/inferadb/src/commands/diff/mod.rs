@@ -6,6 +6,8 @@ mod images;
 mod markdown;
 mod mask;
 mod noise;
+mod report;
+mod side;
 mod terminal;
 
 use std::collections::BTreeSet;
@@ -23,8 +25,8 @@ use crate::program::git;
 use crate::render::Renderer;
 use crate::shown::shown;
 use crate::tree::Tree;
-use compare::Report;
 use noise::Noise;
+use report::Report;
 
 /// Says what a change does to each cluster, object by object: from a commit to another, or to the files as they are now.
 ///

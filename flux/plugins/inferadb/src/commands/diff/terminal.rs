@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::compare::{Change, Kind, Report};
+use super::report::{Change, Kind, Report};
 use crate::shown::shown;
 
 const RED: &str = "\x1b[31m";
