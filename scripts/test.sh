@@ -6,6 +6,12 @@ cd "$(dirname "$0")/.." || exit
 
 scripts/need.sh rust python go terraform || exit 1
 
+# Of a full disk, a linker says no more than "Bus error".
+free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1000000) }')
+if [ ! -d target/debug ] && [ "${free:-20}" -lt 20 ]; then
+  printf 'warning: %s GB are free here, and a first run takes up to 20 with the caches of Go and Cargo\n' "$free"
+fi
+
 build=.build/test
 rm -rf "$build" && mkdir -p "$build"
 
