@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::render::{Begun, Render};
+use super::render::Render;
 use super::{Built, Cluster, Input, Kustomization, id, source_of};
 use crate::error::{Error, Result};
 use crate::object::Object;
 use crate::parallel::{in_parallel_where_many, on_each};
 use crate::post_build;
 use crate::progress::Progress;
-use crate::render::Rendered;
+use crate::render::{Rendered, Started};
 use crate::root::{self, Root};
 use crate::sources::{Artifacts, Sources};
 use crate::tree::Tree;
@@ -104,11 +104,12 @@ impl State {
         let artifact = self.sources.artifact(&source, input.tree, input.sources, artifacts)?;
         let spec = &object.0["spec"];
         let key = spec.to_string();
-        let begun = match artifact.rendered(&key) {
-            Some(rendered) => Begun::Before(rendered),
-            None => Begun::Now(input.renderer.start(&artifact.tree, &source, spec)?),
+        let started = match artifact.rendered(&key) {
+            // Another cluster's is the same.
+            Some(rendered) => Started::Kept(rendered),
+            None => input.renderer.start(&artifact.tree, &source, spec)?,
         };
-        Ok(Render { artifact, key, begun })
+        Ok(Render { artifact, key, started })
     }
 
     /// Says of files where they are in the repository. Those of other folders are not the repository's.
